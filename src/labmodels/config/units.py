@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -34,7 +35,12 @@ def _refuse(kind: str, wanted: str) -> PydanticCustomError:
 
 def parse_duration(value: Any) -> float:
     """Return seconds for text such as "5 seconds", "500ms" or "1h 30m"; raise a `unit` error otherwise."""
-    text = value.strip() if isinstance(value, str) else ""
+    return _duration(value if isinstance(value, str) else "")
+
+
+@lru_cache(maxsize=1024)  # the same few durations and prices stand in every file, and are read once for each combination
+def _duration(value: str) -> float:
+    text = value.strip()
     position, seconds = 0, 0.0
     while match := _DURATION_PART.match(text, position):
         unit = _SECONDS.get(match[2].lower())
@@ -59,7 +65,12 @@ def format_duration(seconds: float) -> str:
 
 def parse_share(value: Any) -> float:
     """Return a share in [0, 1] for "85%"; raise a `unit` error otherwise."""
-    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    return _share(value if isinstance(value, str) else "")
+
+
+@lru_cache(maxsize=1024)
+def _share(value: str) -> float:
+    match = _PERCENT.fullmatch(value.strip())
     if not match or float(match[1]) > 100:
         raise _refuse("a percentage from 0% to 100%", '"85%"')
     return float(Decimal(match[1]) / 100)
@@ -72,7 +83,12 @@ def format_share(share: float) -> str:
 
 def parse_money(value: Any) -> Decimal:
     """Return US dollars for "$0.10" or "0.10 USD"; raise a `unit` error otherwise."""
-    match = _MONEY.fullmatch(value.strip()) if isinstance(value, str) else None
+    return _money(value if isinstance(value, str) else "")
+
+
+@lru_cache(maxsize=1024)
+def _money(value: str) -> Decimal:
+    match = _MONEY.fullmatch(value.strip())
     if not match:
         raise _refuse("an amount in US dollars", '"$0.10" or "0.10 USD"')
     return Decimal(match[1] or match[2])
@@ -87,7 +103,12 @@ def format_money(amount: Decimal) -> str:
 
 def parse_price(value: Any) -> Decimal:
     """Return US dollars per one million tokens for "$2.50 / 1M tokens"; raise a `unit` error otherwise."""
-    match = _PRICE.fullmatch(value.strip()) if isinstance(value, str) else None
+    return _price(value if isinstance(value, str) else "")
+
+
+@lru_cache(maxsize=1024)
+def _price(value: str) -> Decimal:
+    match = _PRICE.fullmatch(value.strip())
     if not match:
         raise _refuse("a price per tokens", '"$2.50 / 1M tokens"')
     return Decimal(match[1] or match[2]) * (1_000_000 // _TOKENS[match[3].lower()])
@@ -98,30 +119,48 @@ def format_price(per_million: Decimal) -> str:
     return f"{format_money(per_million)} / 1M tokens"
 
 
-def _text(pattern: str, *examples: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+def _text(pattern: str, what: str, *examples: str) -> WithJsonSchema:
+    # patternErrorMessage is what YAML editors show in place of the pattern.
+    return WithJsonSchema({"type": "string", "pattern": pattern, "patternErrorMessage": f"expected {what}", "examples": list(examples)})
+
+
+def _any_case(word: str) -> str:
+    """Return a pattern for `word` in any case; JSON Schema's dialect of patterns has no flag for it."""
+    return "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in word)
 
 
 _N = r"\d{1,15}(\.\d{1,9})?"
-_UNITS = "|".join(sorted(_SECONDS, key=len, reverse=True))
+_UNITS = "|".join(_any_case(unit) for unit in sorted(_SECONDS, key=len, reverse=True))
+_DURATION_TEXT = rf"\s*({_N}\s*({_UNITS})\s*)+$"
+_DURATION_EXAMPLES = ("a duration with its unit", "5 seconds", "500 ms", "1h 30m")
+_USD, _PER, _A_TOKEN = _any_case("usd"), _any_case("per"), _any_case("token")
 
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, when_used="json"),
-    _text(rf"^\s*({_N}\s*({_UNITS})\s*)+$", "5 seconds", "500 ms", "1h 30m"),
+    _text(rf"^{_DURATION_TEXT}", *_DURATION_EXAMPLES),
 ]
-PositiveDuration = Annotated[Duration, Field(gt=0)]
-Share = Annotated[float, BeforeValidator(parse_share), PlainSerializer(format_share, when_used="json"), _text(rf"^\s*{_N}\s*%\s*$", "85%")]
+PositiveDuration = Annotated[Duration, Field(gt=0), _text(rf"^(?=.*[1-9]){_DURATION_TEXT}", *_DURATION_EXAMPLES)]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    PlainSerializer(format_share, when_used="json"),
+    _text(r"^\s*(0{0,13}\d{1,2}(\.\d{1,9})?|0{0,12}100(\.0{1,9})?)\s*%\s*$", "a percentage from 0% to 100%", "85%"),
+]
 Money = Annotated[
     Decimal,
     BeforeValidator(parse_money),
     PlainSerializer(format_money, when_used="json"),
-    _text(rf"^\s*(\$\s*{_N}|{_N}\s*USD)\s*$", "$0.10", "0.10 USD"),
+    _text(rf"^\s*(\$\s*{_N}|{_N}\s*USD)\s*$", "an amount in US dollars", "$0.10", "0.10 USD"),
 ]
 Price = Annotated[
     Decimal,
     BeforeValidator(parse_price),
     PlainSerializer(format_price, when_used="json"),
-    _text(rf"^\s*(\$\s*{_N}|{_N}\s*USD)\s*(/|per)\s*(1K|1M|1k|1m)\s*tokens?\s*$", "$2.50 / 1M tokens"),
+    _text(
+        rf"^\s*(\$\s*{_N}|{_N}\s*{_USD})\s*(/|{_PER})\s*1[kKmM]\s*{_A_TOKEN}[sS]?\s*$",
+        "a price per tokens",
+        "$2.50 / 1M tokens",
+    ),
 ]

@@ -28,8 +28,8 @@ class Parameters(Declared):
     top_p: float | None = Field(None, gt=0, le=1)
     max_output_tokens: PositiveInt | None = None
     seed: int | None = None
-    stop: list[str] = Field([], max_length=4)
-    extra: dict[str, Any] = Field({}, description="Passed to the provider as it stands, e.g. reasoning_effort.")
+    stop: list[str] = Field(default_factory=list, max_length=4)
+    extra: dict[str, Any] = Field(default_factory=dict, description="Passed to the provider as it stands, e.g. reasoning_effort.")
 
 
 class Timeouts(Declared):
@@ -131,26 +131,17 @@ class Overlay(Declared):
     output_checks: OutputChecks | None = None
 
 
-class LanguageModel(Document):
-    """One model that answers, as one provider serves it."""
+class Tunables(Declared):
+    """The keys of a language model that overlays may change, and the two that bound them. What an overlay cannot change need not be checked again under it."""
 
-    kind: Literal["language_model"] = "language_model"
-    provider: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="openai, anthropic, llama_cpp, or one that an installed package brings.")
-    model: str = Field(min_length=1, description="The provider's own name of the model.")
-    base_url: BaseUrl | None = Field(None, description="null is the provider's own address.")
-    credentials: Credentials = Credentials()
-    local: Flag = Field(False, description="Whether requests stay on the lab's own machines.")
     context_tokens: PositiveInt = Field(description="Input and output together.")
     max_output_tokens: PositiveInt | None = Field(None, description="The most that the model can write; null when only the context limits it.")
-    capabilities: Capabilities = Capabilities()
-    parameters: Parameters = Parameters()
+    parameters: Parameters = Field(default_factory=Parameters)
     timeouts: Timeouts = Timeouts()
     retries: Retries = Retries()
     rate_limits: RateLimits = RateLimits()
-    prices: Prices | None = Field(None, description="null is unknown, not free; a local model says $0.")
     budgets: Budgets = Budgets()
-    output_checks: OutputChecks = []
-    tuning_model: str | None = Field(None, description="The model that fine-tune starts from when it is given this name.")
+    output_checks: OutputChecks = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _output_fits(self) -> Self:
@@ -163,3 +154,17 @@ class LanguageModel(Document):
                 {"asked": asked, "ceiling": ceiling, "keys": ["parameters.max_output_tokens", "max_output_tokens", "context_tokens"]},
             )
         return self
+
+
+class LanguageModel(Tunables, Document):
+    """One model that answers, as one provider serves it."""
+
+    kind: Literal["language_model"] = "language_model"
+    provider: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="openai, anthropic, llama_cpp, or one that an installed package brings.")
+    model: str = Field(min_length=1, description="The provider's own name of the model.")
+    base_url: BaseUrl | None = Field(None, description="null is the provider's own address.")
+    credentials: Credentials = Credentials()
+    local: Flag = Field(False, description="Whether requests stay on the lab's own machines.")
+    capabilities: Capabilities = Capabilities()
+    prices: Prices | None = Field(None, description="null is unknown, not free; a local model says $0.")
+    tuning_model: str | None = Field(None, description="The model that fine-tune starts from when it is given this name.")

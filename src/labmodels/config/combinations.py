@@ -1,0 +1,180 @@
+"""Checks every document as it will be used: merged for each environment, under each profile, for each domain. One cause gives one finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from labmodels.config.catalog import Catalog, Document
+from labmodels.config.diagnostics import Diagnostic, Note
+from labmodels.config.faults import Context, conflict, diagnose
+from labmodels.config.layers import Layer, MergeConflict, merge
+from labmodels.config.schema.base import ENVIRONMENTS
+
+
+class Overlaying(NamedTuple):
+    """A document whose `overlay` is laid over language models: a profile or a domain's specialised model."""
+
+    document: Document
+    label: str
+
+    def data(self, environment: str) -> Mapping[str, Any]:
+        """What it lays over a language model in `environment`."""
+        return self.document.merged(environment).get("overlay") or {}
+
+    def layers(self, environment: str) -> list[Layer]:
+        """The same as layers, for provenance."""
+        return self.document.layers(environment, ("overlay",))
+
+
+class Combination(NamedTuple):
+    """One way a document is used: where, and under which overlays."""
+
+    environment: str
+    overlays: tuple[Overlaying, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How the combination is named in a finding: "production with profile high_accuracy"."""
+        return " with ".join([self.environment, " for ".join(overlay.label for overlay in self.overlays)]) if self.overlays else self.environment
+
+
+def merged(document: Document, combination: Combination) -> dict[str, Any]:
+    """Return the values of `document` in `combination`, without schema defaults. Raises MergeConflict."""
+    values = document.merged(combination.environment)
+    for overlay in combination.overlays:
+        values = merge(values, overlay.data(combination.environment), document.merge_keys)
+    return values
+
+
+def layers_of(document: Document, combination: Combination) -> list[Layer]:
+    """Return the layers that `merged` merges, lowest first, with their places."""
+    return document.layers(combination.environment) + [layer for overlay in combination.overlays for layer in overlay.layers(combination.environment)]
+
+
+class Checked(NamedTuple):
+    """What checking some documents gave."""
+
+    diagnostics: list[Diagnostic]
+    combinations_count: int
+    valid: frozenset[Path]  # the documents without errors of their own
+
+
+def check_alone(documents: Sequence[Document]) -> Checked:
+    """Validate each of `documents` in every environment."""
+    findings = _Findings()
+    valid: set[Path] = set()
+    for document in documents:
+        before = findings.causes
+        checked: set[int] = set()
+        for environment in ENVIRONMENTS:
+            _check_one(document, Combination(environment), findings, checked)
+        if findings.causes == before:
+            valid.add(document.path)
+    return Checked(findings.diagnostics(), len(documents) * len(ENVIRONMENTS), frozenset(valid))
+
+
+def check_overlaid(catalog: Catalog, models: Sequence[Document], valid: Collection[Path], domains_of: Mapping[str, Collection[str]]) -> Checked:
+    """Validate language models under every profile, and under the domain overlays of the domains that may ask them (`domains_of`, by name).
+
+    Documents that are not in `valid` are left out: what is wrong with them has been said.
+    """
+    findings = _Findings()
+    profiles = [Overlaying(document, f"profile {document.name}") for document in catalog.of_kind("performance_profile") if document.path in valid]
+    domains = [Overlaying(document, f"domain {document.data['domain']}") for document in catalog.of_kind("specialized_model") if document.path in valid]
+    count = 0
+    for document in models:
+        if document.path not in valid:
+            continue
+        asked_by = domains_of.get(document.name, ())
+        checked: set[int] = set()
+        for overlays in _overlay_sets(profiles, [domain for domain in domains if domain.document.data["domain"] in asked_by]):
+            for environment in ENVIRONMENTS:
+                count += 1
+                _check_one(document, Combination(environment, overlays), findings, checked)
+    return Checked(findings.diagnostics(), count, frozenset())
+
+
+def _overlay_sets(profiles: Sequence[Overlaying], domains: Sequence[Overlaying]) -> Iterator[tuple[Overlaying, ...]]:
+    for profile in profiles:
+        yield (profile,)
+    for domain in domains:
+        yield (domain,)
+        for profile in profiles:
+            yield (profile, domain)  # the default profile lies under the domain
+            yield (domain, profile)  # a switched profile lies over it
+
+
+def _check_one(document: Document, combination: Combination, findings: _Findings, checked: set[int]) -> None:
+    """Validate one combination, unless the very same inputs were found valid in another environment (`checked` holds them)."""
+    environment, overlays = combination
+    try:
+        inputs = hash((id(document.merged(environment)), *(id(overlay.data(environment)) for overlay in overlays)))
+        if inputs in checked:
+            return
+        values = merged(document, combination)
+        if overlays:
+            _tunables()(_only_tunables(values))
+        else:
+            document.validate_values(values)
+        checked.add(inputs)
+    except MergeConflict as error:
+        findings.add(document, combination, [conflict(error, layers_of(document, combination))])
+    except ValidationError as error:
+        context = Context(document.model, layers_of(document, combination), values)
+        findings.add(document, combination, diagnose(error, context))
+
+
+@cache
+def _tunables() -> Callable[[Any], Any]:
+    from labmodels.config.schema.language_model import Tunables
+
+    Tunables.model_rebuild()
+    return Tunables.__pydantic_validator__.validate_python
+
+
+@cache
+def _tunable_keys() -> tuple[str, ...]:
+    from labmodels.config.schema.language_model import Tunables
+
+    return tuple(Tunables.model_fields)
+
+
+def _only_tunables(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: values[key] for key in _tunable_keys() if key in values}
+
+
+class _Findings:
+    """Collects findings by cause: the place and the code. A second combination, or a second config, joins the first."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], tuple[Diagnostic, list[str], dict[str, None]]] = {}
+
+    @property
+    def causes(self) -> int:
+        return len(self._found)
+
+    def add(self, document: Document, combination: Combination, diagnostics: Sequence[Diagnostic]) -> None:
+        for diagnostic in diagnostics:
+            is_elsewhere = diagnostic.span.path != document.path
+            key = (diagnostic.code, diagnostic.span, "" if is_elsewhere else diagnostic.message)
+            if key not in self._found:
+                note = (Note(f"in {document.kind.replace('_', ' ')} {document.name}", document.source.place(("name",)).value),) if is_elsewhere else ()
+                self._found[key] = (replace(diagnostic, notes=(*diagnostic.notes, *note)), [], {})
+            _, labels, names = self._found[key]
+            if combination.label not in labels:
+                labels.append(combination.label)
+            names[document.name] = None
+
+    def diagnostics(self) -> list[Diagnostic]:
+        """Return the findings; the combinations are named unless a plain file is wrong everywhere."""
+        result = []
+        for diagnostic, labels, names in self._found.values():
+            everywhere = set(ENVIRONMENTS) <= set(labels)
+            result.append(replace(diagnostic, combinations=() if everywhere else tuple(labels), more=len(names) - 1))
+        return result

@@ -1,0 +1,193 @@
+"""Writes the ledger: one row for each attempt, from many processes at once, in a file that only its owner reads.
+
+SQLite in WAL mode with `synchronous=NORMAL`: a killed process loses nothing that `record` returned from; a power cut may lose the
+last rows, and never damages the file. Reading is `queries`'.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from labmodels.errors import Busy, StorageFault
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+Origin = Literal["live", "test", "canary", "probe", "drill"]
+Outcome = Literal["ok", "failed", "skipped"]
+_BUSY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What a request belongs to: where it ran and on whose behalf."""
+
+    environment: str
+    domain: str
+    profile: str | None = None
+    release: int | None = None
+    origin: Origin = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one candidate, or its being skipped. None is unknown; cost in pico-dollars; `reason` was redacted."""
+
+    id: str
+    request_id: str
+    at: datetime
+    occasion: Occasion
+    candidate: str
+    provider: str
+    model_requested: str
+    outcome: Outcome
+    prompt_sha256: str
+    model_returned: str | None = None
+    provider_request_id: str | None = None
+    error_class: str | None = None
+    reason: str | None = None
+    finish: str | None = None
+    degraded: bool = False
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_pico_usd: int | None = None
+    latency_s: float | None = None
+
+    def as_row(self) -> dict[str, Any]:
+        """Return the columns of the attempts table."""
+        row = asdict(self)
+        return {**row.pop("occasion"), **row, "at": instant(self.at)}
+
+
+def new_id() -> str:
+    """Return an id that sorts by the time it was made and that no other process makes."""
+    return f"{time.time_ns():016x}{os.urandom(6).hex()}"
+
+
+def instant(moment: datetime) -> str:
+    """Return the text of an aware instant as the tables hold it."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class Ledger:
+    """An open ledger. Raises StorageFault for a file that is damaged or cannot be written, Busy when it stays locked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._faults("open"):
+            _create(path)
+            self._engine = _engine(path)
+            self._migrate()
+
+    def record(self, attempt: Attempt) -> None:
+        """Add the row of one attempt; when this returns, every process sees it."""
+        from labmodels.ledger.tables import ATTEMPTS
+
+        with self.transaction() as connection:
+            connection.execute(ATTEMPTS.insert(), attempt.as_row())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Yield a connection inside one writing transaction."""
+        with self._faults("write"), self._engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection that sees one state of the ledger."""
+        with self._faults("read"), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _migrate(self) -> None:
+        from labmodels.ledger.tables import MIGRATIONS
+
+        with self.reading() as connection:
+            version = _version(connection)
+        if version == len(MIGRATIONS):
+            return
+        with self.transaction() as connection:
+            version = _version(connection)  # another process may have been faster
+            if version > len(MIGRATIONS):
+                raise StorageFault(f"{self.path} was written by a later labmodels (version {version}, this one knows {len(MIGRATIONS)})", hint="upgrade labmodels")
+            for step in MIGRATIONS[version:]:
+                step(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    @contextmanager
+    def _faults(self, doing: str) -> Iterator[None]:
+        from sqlalchemy.exc import DBAPIError, OperationalError
+
+        try:
+            yield
+        except OSError as error:
+            raise StorageFault.of(error, f"{doing} {self.path}") from None
+        except DBAPIError as error:
+            cause = str(error.orig)
+            if isinstance(error, OperationalError) and "locked" in cause:
+                raise Busy(f"{self.path} stayed locked for {_BUSY_S:g} s", hint="try again; if it stays, look for the process that holds it") from None
+            if isinstance(error, OperationalError) and "malformed" not in cause:
+                raise StorageFault(f"cannot {doing} {self.path}: {cause}", hint="check the folder's owner, mode and free space, then run it again") from None
+            raise StorageFault(f"{self.path} is damaged: {cause}", hint=f"move it away, mv {self.path} {self.path}.damaged; the next request starts a new one") from None
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite gives its -wal and -shm the same mode
+
+
+def _engine(path: Path) -> Engine:
+    from sqlalchemy import URL, create_engine, event
+
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": _BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: the transactions are those written here
+        _use_wal(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+
+    return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch a new file to WAL. SQLite does not wait for its lock here, so that two first writers would fail: wait for it."""
+    import sqlite3
+
+    ends_at = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _version(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())

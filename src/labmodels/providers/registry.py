@@ -1,0 +1,103 @@
+"""The one table of providers: a name, a function that imports its class and builds it. Nothing is imported before it is built."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from labmodels.config.schema.base import BASIC_NLP, CUSTOM_MODELS
+from labmodels.errors import MissingExtra, Usage
+from labmodels.providers.endpoint import missing
+
+if TYPE_CHECKING:
+    from labmodels.config.schema.language_model import LanguageModel
+    from labmodels.providers.protocol import Provider
+
+ENTRY_POINTS = "labmodels.providers"
+Environ = Mapping[str, str]
+
+
+def _openai(model: LanguageModel, environ: Environ) -> Provider:
+    from labmodels.providers.openai import OpenAI
+
+    return OpenAI(model, environ)
+
+
+def _anthropic(model: LanguageModel, environ: Environ) -> Provider:
+    from labmodels.providers.anthropic import Anthropic
+
+    return Anthropic(model, environ)
+
+
+def _llama_cpp(model: LanguageModel, environ: Environ) -> Provider:
+    from labmodels.providers.llama_cpp import LlamaCpp
+
+    return LlamaCpp(model, environ)
+
+
+class _Entry:
+    """A provider of our own: how it is built, and the package that it needs."""
+
+    def __init__(self, build: Callable[[LanguageModel, Environ], Provider], package: str) -> None:
+        self.build = build
+        self.package = package
+
+
+PROVIDERS: dict[str, _Entry] = {
+    "openai": _Entry(_openai, "openai"),
+    "anthropic": _Entry(_anthropic, "anthropic"),
+    "llama_cpp": _Entry(_llama_cpp, "openai"),
+}
+
+
+def build(model: LanguageModel, environ: Environ | None = None) -> Provider:
+    """Return the provider of `model`; raise MissingExtra without its package, Usage for a name that nothing installed brings."""
+    environ = os.environ if environ is None else environ
+    entry = PROVIDERS.get(model.provider)
+    if entry is None:
+        return _third_party(model.provider)(model, environ)
+    try:
+        return entry.build(model, environ)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in (entry.package, "httpx2", "httpcore2"):
+            raise
+        raise MissingExtra(entry.package, "providers") from None
+
+
+def availability(model: LanguageModel, environ: Environ | None = None) -> str | None:
+    """Return None when `model` can be asked, else the reason why it is skipped ("OPENAI_API_KEY is not set"). No call, no import."""
+    from importlib.util import find_spec
+
+    environ = os.environ if environ is None else environ
+    entry = PROVIDERS.get(model.provider)
+    if entry is None:
+        return None if is_known(model.provider) else f"no installed package brings the provider {model.provider}"
+    return missing(model, environ) or (None if find_spec(entry.package) else f"the package {entry.package} is not installed")
+
+
+def unavailable(name: str) -> str | None:
+    """Return why a candidate without a config of its own is skipped (custom/NAME before it is installed); None for basic_nlp."""
+    if name == BASIC_NLP:
+        return None
+    return "it is not installed yet" if name in CUSTOM_MODELS else "no config of this name is live"
+
+
+def is_known(provider: str) -> bool:
+    """Whether a provider of this name is built in or brought by an installed package."""
+    return provider in PROVIDERS or bool(_entry_points(provider))
+
+
+def _entry_points(provider: str) -> tuple[object, ...]:
+    from importlib.metadata import entry_points
+
+    return tuple(entry_points(group=ENTRY_POINTS, name=provider))
+
+
+def _third_party(provider: str) -> Callable[[LanguageModel, Environ], Provider]:
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=ENTRY_POINTS, name=provider):
+        builder: Callable[[LanguageModel, Environ], Provider] = point.load()
+        return builder
+    raise Usage(f"no installed package brings the provider {provider}", hint=f"use one of {', '.join(PROVIDERS)}, or install the package that brings it")

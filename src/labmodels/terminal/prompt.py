@@ -1,0 +1,24 @@
+"""The one question a command asks before it changes something. What it is about to do was printed before."""
+
+from __future__ import annotations
+
+import sys
+
+from labmodels.errors import Declined, Usage
+from labmodels.terminal.colour import Paint, is_terminal
+from labmodels.terminal.output import write
+
+
+def confirm(question: str, *, assume_yes: bool) -> None:
+    """Return when the answer is yes; raise `Declined` on anything else, `Usage` where there is no terminal to ask on."""
+    if assume_yes:
+        return
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        raise Usage("needs --yes or --plan where there is no terminal", hint="run it again with --yes, or with --plan and a saved plan")
+    # On stderr, so that the question is seen when stdout goes into a file.
+    write(f"{Paint.of(sys.stderr)(question, 'strong')} [y/N] ", sys.stderr)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        write("\n", sys.stderr)
+    if answer.strip().lower() not in ("y", "yes"):
+        raise Declined("declined at the prompt: nothing was changed", hint="answer y, or pass --yes")

@@ -1,0 +1,204 @@
+"""Every fault of the loopback provider, for both SDKs, plain and streaming: the class of the error, or the answer."""
+
+from __future__ import annotations
+
+import time
+import traceback
+
+import pytest
+from tests.loopback import TEXT, Loopback
+
+from labmodels.config.schema.language_model import Capabilities, Credentials, LanguageModel, Parameters, Timeouts
+from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, Usage
+from labmodels.providers.registry import build
+
+KEY = "canary-9f2c-not-a-real-key-51aa"
+ENVIRON = {"TEST_KEY": KEY}
+FAST = Timeouts(connect="500 ms", first_token="200 ms", between_tokens="200 ms", total="500 ms")
+SLOW = Timeouts(connect="5 s", first_token="20 s", between_tokens="20 s", total="20 s")
+UNSENDABLE = "canary-9f2c\r\nx-injected: yes"
+REQUEST = Request((Message("system", "Be brief."), Message("user", "What is the answer?")))
+
+
+@pytest.fixture(scope="module")
+def loopback():
+    with Loopback() as server:
+        for provider in ("openai", "anthropic"):  # the SDKs import much of themselves at the first call
+            ask(provider_at(server, provider, timeouts=SLOW), "plain")
+            ask(provider_at(server, provider, timeouts=SLOW), "stream")
+        yield server
+
+
+def model(provider: str, url: str, timeouts: Timeouts = FAST, **settings) -> LanguageModel:
+    return LanguageModel(
+        name="m",
+        provider=provider,
+        model="some-model",
+        base_url=url,
+        context_tokens=8000,
+        credentials=Credentials(api_key="env:TEST_KEY"),
+        capabilities=Capabilities(json_schema=True),
+        timeouts=timeouts,
+        **settings,
+    )
+
+
+def provider_at(loopback: Loopback, provider: str, **settings):
+    return build(model(provider, loopback.openai_url if provider == "openai" else loopback.url, **settings), ENVIRON)
+
+
+def ask(provider, mode: str, request: Request = REQUEST) -> Answer:
+    if mode == "plain":
+        return provider.complete(request)
+    *deltas, finished = provider.stream(request)
+    assert isinstance(finished, Finished) and all(isinstance(delta, TextDelta) for delta in deltas)
+    assert "".join(delta.text for delta in deltas) == finished.answer.text
+    return finished.answer
+
+
+# fault: (plain, streaming); one class for both providers unless a dict names them
+EXPECTED = {
+    "400": "invalid_request", "401": "auth", "402": "quota_exhausted", "403": "auth", "404": "auth", "408": "overloaded", "413": "context_overflow",
+    "429": "rate_limited", "429-seconds": "rate_limited", "429-date": "rate_limited", "429-absurd": "rate_limited",
+    "insufficient_quota": "quota_exhausted", "context_overflow": "context_overflow",
+    "500": "overloaded", "502": "overloaded", "503": "overloaded", "529": "overloaded",
+    "html": "malformed", "bad_json": "malformed", "json_list": "malformed", "oversized": "malformed", "json_error": "overloaded",
+    "no_finish": "truncated", "clean_eof": "truncated", "cut": "truncated", "hang_up": "connection", "redirect": "malformed",
+    "empty": "empty", "odd_finish": "malformed",
+    "drip_headers": ("timeout_total", "timeout_first_token"), "slow_headers": ("timeout_total", "timeout_first_token"),
+    "silent": ("timeout_total", "timeout_first_token"), "drip": ("timeout_total", "timeout_first_token"),
+    "drip_error": ("timeout_total", "timeout_first_token"),
+    "no_choices": ("malformed", None), "wrong_type": (None, "malformed"),
+    "silent_midway": (None, "timeout_between_tokens"), "in_band_error": (None, "overloaded"), "bad_event": (None, "malformed"),
+    "content_filter": {"openai": "content_filtered", "anthropic": "refusal"},
+    "context_full": {"openai": None, "anthropic": "context_overflow"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+@pytest.mark.parametrize("fault", EXPECTED)
+def test_a_fault_becomes_its_class_within_the_time_and_shows_no_key(loopback, fault, provider, mode):
+    expected = EXPECTED[fault]
+    expected = expected[provider] if isinstance(expected, dict) else expected
+    expected = expected[mode == "stream"] if isinstance(expected, tuple) else expected
+    loopback.plan.append(fault)
+    began, seen = time.monotonic(), len(loopback.seen)
+    if expected is None:
+        assert ask(provider_at(loopback, provider), mode).text == TEXT
+    else:
+        with pytest.raises(ProviderFault) as caught:
+            ask(provider_at(loopback, provider, timeouts=SLOW if fault == "oversized" else FAST), mode)
+        assert caught.value.error_class == expected, str(caught.value)
+        assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert len(loopback.seen) == seen + 1, "one try is one request: the SDK does not retry"
+    assert time.monotonic() - began < 2.5  # the limit is half a second; the rest is this machine's other work
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [("https://127.0.0.1:{port}/v1", "connection"), ("http://no-such-host.invalid/v1", "connection"), ("http://127.0.0.1:1/v1", "connection")],
+    ids=["tls", "dns", "refused"],
+)
+def test_what_cannot_be_reached_is_a_connection_fault(loopback, url, expected, provider, mode):
+    with pytest.raises(ProviderFault) as caught:
+        ask(build(model(provider, url.format(port=loopback.port), SLOW), ENVIRON), mode)
+    assert caught.value.error_class == expected, str(caught.value)
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_an_answer_comes_whole_with_its_usage_and_ids(loopback, provider, mode):
+    answer = ask(provider_at(loopback, provider), mode)
+    written = None if provider == "openai" else 3
+    assert answer == Answer(TEXT, "stop", Usage(20, 5, written, 6, None), "some-model", "req-1")
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_usage_that_is_not_told_is_unknown_and_a_cut_by_length_is_said(loopback, provider, mode):
+    loopback.plan.extend(["no_usage", "length"])
+    target = provider_at(loopback, provider)
+    assert ask(target, mode).usage == Usage()
+    assert ask(target, mode).finish == "length"
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_key_that_the_service_repeats_is_redacted(loopback, provider, mode):
+    loopback.plan.append("echo_key")
+    with pytest.raises(ProviderFault) as caught:
+        ask(provider_at(loopback, provider), mode)
+    assert KEY in str(loopback.seen[-1].headers)  # the service did see it
+    assert KEY not in str(caught.value) and "***" in str(caught.value)
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+def test_openai_is_sent_what_the_config_says_and_nothing_else(loopback, mode):
+    parameters = Parameters(temperature=0.2, max_output_tokens=50, stop=["END"], extra={"reasoning_effort": "low"})
+    schema = {"type": "object"}
+    ask(provider_at(loopback, "openai", parameters=parameters), mode, Request(REQUEST.messages, json_schema=schema))
+    body = loopback.seen[-1].body
+    assert body["messages"] == [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What is the answer?"}]
+    assert (body["temperature"], body["max_tokens"], body["stop"], body["reasoning_effort"]) == (0.2, 50, ["END"], "low")
+    assert body["response_format"]["json_schema"]["schema"] == schema
+    assert not {"top_p", "seed", "max_completion_tokens"} & set(body)
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+def test_anthropic_is_sent_what_the_config_says_and_nothing_else(loopback, mode):
+    parameters = Parameters(temperature=0.2, max_output_tokens=7000, stop=["END"], extra={"top_k": 5})
+    ask(provider_at(loopback, "anthropic", parameters=parameters), mode, Request(REQUEST.messages, json_schema={"type": "object"}))
+    body = loopback.seen[-1].body
+    assert body["system"] == "Be brief." and [turn["role"] for turn in body["messages"]] == ["user"]
+    assert (body["temperature"], body["max_tokens"], body["stop_sequences"], body["top_k"]) == (0.2, 7000, ["END"], 5)
+    assert body["output_config"]["format"] == {"type": "json_schema", "schema": {"type": "object"}}
+    assert "top_p" not in body
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic", "llama_cpp"])
+def test_a_server_of_ones_own_needs_no_key(loopback, provider):
+    url = loopback.url if provider == "anthropic" else loopback.openai_url
+    assert build(model(provider, url), {}).complete(REQUEST).text == TEXT
+
+
+def test_a_large_answer_may_be_asked_for_without_streaming(loopback):
+    large = LanguageModel(name="m", provider="anthropic", model="x", base_url=loopback.url, context_tokens=200_000, parameters=Parameters(max_output_tokens=64_000))
+    assert build(large, {}).complete(REQUEST).text == TEXT
+
+
+@pytest.mark.parametrize("fault, after_s", [("429", None), ("429-seconds", 7.0), ("429-date", 0.0), ("429-absurd", 99999999.0)])
+def test_retry_after_is_read_in_seconds_and_as_a_date(loopback, fault, after_s):
+    loopback.plan.append(fault)
+    with pytest.raises(ProviderFault) as caught:
+        provider_at(loopback, "openai").complete(REQUEST)
+    assert caught.value.retry_after_s == after_s
+
+
+def test_embeddings_come_in_the_order_of_the_texts(loopback):
+    assert provider_at(loopback, "openai").embed(["a", "bcd"]).vectors == ((1.0, 1.0), (3.0, 1.0))
+    loopback.plan.append("short")
+    with pytest.raises(ProviderFault, match="2 texts, 1 vectors"):
+        provider_at(loopback, "openai").embed(["a", "bcd"])
+    with pytest.raises(ProviderFault) as caught:
+        provider_at(loopback, "anthropic").embed(["a"])
+    assert caught.value.error_class == "invalid_request"
+
+
+def test_a_stream_that_is_abandoned_frees_its_connection_and_the_next_call_works(loopback):
+    target = provider_at(loopback, "openai")
+    events = target.stream(REQUEST)
+    assert next(events) == TextDelta("The ")
+    events.close()
+    assert ask(target, "stream").text == TEXT
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_key_that_no_header_can_carry_is_a_fault_that_does_not_show_it(loopback, provider):
+    with pytest.raises(ProviderFault) as caught:
+        build(model(provider, loopback.openai_url), {"TEST_KEY": UNSENDABLE}).complete(REQUEST)
+    assert caught.value.error_class == "invalid_request"
+    assert "canary" not in "".join(traceback.format_exception(caught.value))

@@ -1,0 +1,326 @@
+"""The reliability driver: takes the table of state-changing commands through kills and faults, while a reader looks on.
+
+    python -m tests.reliability.driver [--points 500] [--faults 120] [--command NAME ...] [--seed 0]
+
+A kill or a fault is a point only when it is shown to have fired. Each point has a lab of its own. What must hold is the same for all: the
+reader saw the old state or the new one and each of its reads worked; what is left is one of the two; the same command run again ends well,
+and the row's audit then finds the lab in order. Of a fault moreover: exit 0 only with the new state, else a message that names the path,
+never a traceback. What a state is, is the row's matter; power cuts are `power_loss`'s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from random import Random
+
+from tests.reliability import strace
+from tests.reliability.commands import Command, labmodels_commands, stand_in_commands
+from tests.reliability.reader import Reader
+
+TABLES: dict[str, Callable[[], dict[str, Command]]] = {"labmodels": labmodels_commands, "stand-in": stand_in_commands}
+REPOSITORY = Path(__file__).parents[2]
+ERRORS = ("ENOSPC", "EIO", "EACCES")
+WORKERS = 2
+TRIES = 4  # a random instant may come after the end of the command: then it is no point, and another one is drawn
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What one row does when nothing stops it: where its lab is laid out, its states, its points and its time."""
+
+    command: Command
+    template: Path
+    old: str
+    new: str
+    points: tuple[strace.Point, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point to be tried: a mode (`kill at a call`, `kill at an instant`, `fault`) with the call and error, or the delay."""
+
+    mode: str
+    point: strace.Point | None = None
+    error: str = ""
+    delay_s: float = 0.0
+
+    def __str__(self) -> str:
+        where = f"{self.point.call} {self.point.ordinal}: {self.point.shown}" if self.point else f"{self.delay_s:.3f} s"
+        return f"{self.mode} {self.error} {where}"
+
+
+@dataclass
+class Tally:
+    """The counts of one row and mode, and what was violated, each with its point."""
+
+    points: int = 0
+    fired: int = 0
+    reads: int = 0
+    violations: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass
+class Bench:
+    """A worker's place: a folder of its own and a reader of its own."""
+
+    folder: Path
+    reader: Reader
+    labs: int = 0
+
+    @contextmanager
+    def lab(self, template: Path) -> Iterator[Path]:
+        """Lend a fresh copy of `template`."""
+        self.labs += 1
+        lab = self.folder / str(self.labs) / "lab"
+        shutil.copytree(template, lab, symlinks=True)
+        yield lab
+        shutil.rmtree(lab.parent)
+
+
+def environment(lab: Path, home: Path) -> dict[str, str]:
+    """Return the whole environment of a program under test: nothing of the caller's but where programs are."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'src'}",
+        "HOME": str(home),
+        "USER": "operator",
+        "LANG": "C.UTF-8",
+        "LABMODELS_LAB": str(lab),
+    }
+
+
+def refer(command: Command, scratch: Path) -> Reference:
+    """Run `command` to its end: for its points, for its time, and to see that it ends in one state.
+
+    The first run is for nothing else: it writes Python's caches, which later runs do not.
+    """
+    template = scratch / "template" / "lab"
+    command.prepare(template)
+    old = command.read(template)
+    ends, points, duration_s = set(), [], 0.0
+    for run in ("first", "recorded", "timed"):
+        lab = scratch / run / "lab"
+        shutil.copytree(template, lab, symlinks=True)
+        environ = environment(lab, scratch)
+        if run == "recorded":
+            points = strace.points(command.argv, lab, environ, scratch / "strace.log")
+        else:
+            done, duration_s = _run(command, lab, environ)
+            assert done.returncode == 0, f"{command.name} fails even when nothing is done to it: {done.stderr}"
+        command.audit(lab)
+        ends.add(command.read(lab))
+    assert len(ends) == 1 and old not in ends, f"{command.name} must end in one new state: {old!r} -> {ends}"
+    assert points, f"{command.name} changes nothing in the lab"
+    return Reference(command, template, old, ends.pop(), tuple(points), duration_s)
+
+
+def trials(reference: Reference, kills: int, faults: int, chance: Random) -> list[Trial]:
+    """Return the points to try: two kills of three at calls, evenly over all of them, the rest at instants."""
+    at_calls = kills - kills // 3
+    found = [Trial("kill at a call", point) for point in _spread(reference.points, at_calls)]
+    found += [Trial("kill at an instant", delay_s=chance.uniform(0.3, 1.0) * reference.duration_s) for _ in range(kills - at_calls)]
+    found += [Trial("fault", point, ERRORS[number % 3]) for number, point in enumerate(_spread(reference.points, faults))]
+    return found
+
+
+def _spread(points: Sequence[strace.Point], count: int) -> list[strace.Point]:
+    # Whole rounds over all points, then what remains evenly over them.
+    rest = count % len(points)
+    return [*points] * (count // len(points)) + [points[number * len(points) // rest] for number in range(rest)]
+
+
+def attempt(reference: Reference, trial: Trial, bench: Bench, table: str) -> Tally:
+    """Try one point, and say whether it fired and what was violated."""
+    tally, started = Tally(points=1), time.monotonic()
+    for chance in range(TRIES):
+        with bench.lab(reference.template) as lab:
+            environ = environment(lab, bench.folder)
+            bench.reader.watch(table, reference.command.name, lab)
+            # Each further try comes earlier.
+            stopped = _stop(trial, 0.7**chance, reference, lab, environ, bench.folder / "strace.log")
+            seen = bench.reader.stop()
+            tally.reads += seen.reads
+            if not stopped.has_fired:
+                continue
+            tally.fired = 1
+            found = [f"a reader met {fault}" for fault in seen.faults]
+            found += [f"a reader saw {state!r}" for state in sorted(seen.states - {reference.old, reference.new})]
+            found += _aftermath(reference, trial, stopped, lab, environ)
+            tally.violations = [f"{reference.command.name}, {trial}\n    {violation}" for violation in found]
+            break
+    tally.seconds = time.monotonic() - started
+    return tally
+
+
+def _stop(trial: Trial, earlier: float, reference: Reference, lab: Path, environ: Mapping[str, str], log: Path) -> strace.Stopped:
+    argv = reference.command.argv
+    if trial.point is None:
+        return _kill_after(trial.delay_s * earlier, argv, lab, environ)
+    if trial.error:
+        return strace.fail_at(trial.point, trial.error, argv, lab, environ, log)
+    return strace.kill_at(trial.point, argv, lab, environ, log)
+
+
+def _kill_after(delay_s: float, argv: Sequence[str], lab: Path, environ: Mapping[str, str]) -> strace.Stopped:
+    process = subprocess.Popen(
+        argv, cwd=lab.parent, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        out, err = process.communicate(timeout=delay_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate(timeout=strace.TIMEOUT_S)
+    return strace.Stopped(process.returncode, out, err, process.returncode == -signal.SIGKILL, f"after {delay_s:.3f} s")
+
+
+def _aftermath(reference: Reference, trial: Trial, stopped: strace.Stopped, lab: Path, environ: Mapping[str, str]) -> Iterator[str]:
+    command = reference.command
+    left = _read(command, lab)
+    if left not in (reference.old, reference.new):
+        yield f"left is {left}"
+    if trial.error:
+        yield from _false_report(reference, left, stopped, lab)
+    again, _ = _run(command, lab, environ)
+    if again.returncode:
+        yield f"the next run ended with {again.returncode}: {again.stderr.strip()[-600:]}"
+    after = _read(command, lab)
+    if after != reference.new and (command.settles or after != reference.old):
+        yield f"after the next run there is {after}"
+    try:
+        command.audit(lab)
+    except Exception as error:
+        yield f"after the next run, {type(error).__name__}: {error}"
+
+
+def _false_report(reference: Reference, left: str, stopped: strace.Stopped, lab: Path) -> Iterator[str]:
+    shown = stopped.stdout + stopped.stderr
+    if "Traceback" in shown:
+        yield f"a traceback: {shown.strip()[-600:]}"
+    if stopped.returncode == 0:
+        if left != reference.new:
+            yield f"exit 0, and the state is still {left}"
+    elif not re.search(rf"{re.escape(str(lab))}|\.labmodels", stopped.stderr):
+        yield f"exit {stopped.returncode} with a message that names no path: {shown.strip()[-600:]}"
+
+
+def _read(command: Command, lab: Path) -> str:
+    try:
+        return command.read(lab)
+    except Exception as error:
+        return f"unreadable ({type(error).__name__}: {error})"
+
+
+def _run(command: Command, lab: Path, environ: Mapping[str, str]) -> tuple[subprocess.CompletedProcess[str], float]:
+    started = time.monotonic()
+    done = subprocess.run(
+        command.argv, cwd=lab.parent, env=dict(environ), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False
+    )
+    return done, time.monotonic() - started
+
+
+def drive(table: str, names: Sequence[str], kills: int, faults: int, seed: int = 0) -> dict[tuple[str, str], Tally]:
+    """Try `kills` and `faults` points in all, shared by the rows `names` of `table`; return the tallies by row and mode."""
+    rows = TABLES[table]()
+    chance = Random(seed)
+    tallies: dict[tuple[str, str], Tally] = {}
+    with _scratch() as folder, _benches(folder) as benches, ThreadPoolExecutor(WORKERS) as pool:
+
+        def on_a_free_bench(reference: Reference, trial: Trial) -> tuple[str, Tally]:
+            bench = benches.get()
+            try:
+                return trial.mode, attempt(reference, trial, bench, table)
+            finally:
+                benches.put(bench)
+
+        for number, name in enumerate(names):
+            reference = refer(rows[name], folder / f"reference-{number}")
+            mine = trials(reference, _share(kills, number, len(names)), _share(faults, number, len(names)), chance)
+            for mode, tally in pool.map(on_a_free_bench, [reference] * len(mine), mine):
+                _add(tallies.setdefault((name, mode), Tally()), tally)
+    return tallies
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="reliability-") as folder:
+        # strace shows the path behind each link.
+        yield Path(folder).resolve()
+
+
+@contextmanager
+def _benches(folder: Path) -> Iterator[SimpleQueue[Bench]]:
+    free: SimpleQueue[Bench] = SimpleQueue()
+    benches = []
+    for number in range(WORKERS):
+        place = folder / f"bench-{number}"
+        place.mkdir()
+        benches.append(Bench(place, Reader(environment(place / "lab", place))))
+        free.put(benches[-1])
+    try:
+        yield free
+    finally:
+        for bench in benches:
+            bench.reader.close()
+
+
+def _share(count: int, number: int, parts: int) -> int:
+    return count * (number + 1) // parts - count * number // parts
+
+
+def _add(total: Tally, one: Tally) -> None:
+    total.points += one.points
+    total.fired += one.fired
+    total.reads += one.reads
+    total.violations += one.violations
+    total.seconds += one.seconds
+
+
+def report(tallies: Mapping[tuple[str, str], Tally]) -> str:
+    """Return the table of counts and, below it, every violation."""
+    layout = "{:<28} {:<20} {:>7} {:>7} {:>8} {:>11} {:>8}".format
+    lines = [layout("command", "mode", "points", "fired", "reads", "violations", "seconds")]
+    total = Tally()
+    for (name, mode), tally in tallies.items():
+        _add(total, tally)
+        lines.append(layout(name, mode, tally.points, tally.fired, tally.reads, len(tally.violations), f"{tally.seconds:.1f}"))
+    lines.append(layout("all", "", total.points, total.fired, total.reads, len(total.violations), f"{total.seconds:.1f}"))
+    return "\n".join([*lines, *total.violations])
+
+
+def is_sound(tallies: Mapping[tuple[str, str], Tally]) -> bool:
+    """Say whether every point fired and nothing was violated."""
+    return bool(tallies) and all(tally.fired == tally.points > 0 and not tally.violations for tally in tallies.values())
+
+
+def main() -> int:
+    """Run the table and print the counts; 0 when every point fired and nothing was violated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.reliability.driver", description=__doc__.splitlines()[0])
+    parser.add_argument("--points", type=int, default=500, help="kills in all")
+    parser.add_argument("--faults", type=int, default=120, help="injected errors in all")
+    parser.add_argument("--table", choices=TABLES, default="labmodels")
+    parser.add_argument("--command", action="append", help="a row of the table; repeatable; all of them by default")
+    parser.add_argument("--seed", type=int, default=0, help="of the random instants")
+    options = parser.parse_args()
+    tallies = drive(options.table, options.command or list(TABLES[options.table]()), options.points, options.faults, options.seed)
+    print(report(tallies))
+    return 0 if is_sound(tallies) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

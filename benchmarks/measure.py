@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -55,10 +54,11 @@ def spent(command: Sequence[str], cwd: Path) -> Spent:
     return Spent(cpu_s=usage.ru_utime + usage.ru_stime, peak_mb=usage.ru_maxrss / 1024)
 
 
-def medians(commands: Mapping[str, Sequence[str]], cwd: Path, rounds: int) -> dict[str, Spent]:
-    """Return the median cost of each command over interleaved rounds, so that a slow minute of the machine hits all alike.
+def best_of(rounds: int, commands: Mapping[str, Sequence[str]], cwd: Path) -> dict[str, Spent]:
+    """Return each command's least CPU time, and its greatest peak memory, over interleaved rounds.
 
-    A first round warms the file and bytecode caches and is not counted.
+    Other work on the machine only ever adds CPU time (shared caches, a core's other thread), so the least is nearest to the truth;
+    interleaving gives all commands the same chance of a quiet moment. A first round warms file and bytecode caches and is not counted.
     """
     runs: dict[str, list[Spent]] = {name: [] for name in commands}
     for round_number in range(rounds + 1):
@@ -66,10 +66,7 @@ def medians(commands: Mapping[str, Sequence[str]], cwd: Path, rounds: int) -> di
             run = spent(command, cwd)
             if round_number > 0:
                 runs[name].append(run)
-    return {
-        name: Spent(statistics.median(run.cpu_s for run in taken), statistics.median(run.peak_mb for run in taken))
-        for name, taken in runs.items()
-    }
+    return {name: Spent(min(run.cpu_s for run in taken), max(run.peak_mb for run in taken)) for name, taken in runs.items()}
 
 
 def _environ() -> dict[str, str]:

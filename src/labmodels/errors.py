@@ -19,6 +19,12 @@ A message states the fact with its path, line and value; the hint names the next
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from labmodels.config.diagnostics import Diagnostic
 
 
 class ExitCode(IntEnum):
@@ -72,9 +78,18 @@ class Usage(LabmodelsError):
 
 
 class InvalidConfiguration(LabmodelsError):
-    """The configuration that a command needs has errors; the command prints the diagnostics first."""
+    """The configuration that a command needs has errors: `diagnostics`, which are printed before the message."""
 
     exit_code = ExitCode.VERDICT_NO
+
+    def __init__(self, message: str, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(message, hint="labmodels validate-config")
+        self.diagnostics = diagnostics
+
+    def as_json(self) -> dict[str, object]:
+        """Return the error object with its findings."""
+        found = [{"code": one.code, "message": one.message, "path": str(one.span.path), "line": one.span.line, "column": one.span.column} for one in self.diagnostics if one.is_error]
+        return {**super().as_json(), "diagnostics": found}
 
 
 class NoVerdict(LabmodelsError):

@@ -17,6 +17,7 @@ from labmodels.errors import LabmodelsError, MissingExtra, Usage
 
 _MASK = "***"
 _SHORTEST_REDACTED = 6  # a shorter value would blot out ordinary words; no provider issues one
+_LARGEST_FILE = 64 * 1024
 _resolved: set[str] = set()
 
 
@@ -49,7 +50,7 @@ class Secret:
         raise TypeError("a secret is not serialised")
 
 
-class _Undefined(Exception):
+class _Undefined(Exception):  # noqa: N818
     """A reference that leads to nothing; its text is the reason, by name."""
 
 
@@ -91,21 +92,26 @@ def _read_file(path: Path) -> str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not make us wait for its writer
     except OSError as error:
         raise _Undefined(f"{path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _Undefined(f"{path} is not a regular file")
-        if status.st_uid != os.geteuid():
-            raise _Undefined(f"{path} belongs to another user")
-        if status.st_mode & 0o177:
-            raise _Undefined(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; chmod 600 {path}")
-        try:
-            value = file.read(64 * 1024).decode("utf-8").strip()
-        except UnicodeDecodeError:
-            raise _Undefined(f"{path} is not UTF-8 text") from None
+    try:
+        if why := _unsafe(os.fstat(descriptor)):
+            raise _Undefined(f"{path} {why}")
+        value = os.read(descriptor, _LARGEST_FILE).decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise _Undefined(f"{path} is not UTF-8 text") from None
+    finally:
+        os.close(descriptor)
     if not value:
         raise _Undefined(f"{path} is empty")
     return value
+
+
+def _unsafe(status: os.stat_result) -> str | None:
+    """Return why a file is not fit to hold a secret; None when only its owner, this user, can read it."""
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_uid != os.geteuid():
+        return "belongs to another user"
+    return f"has mode {stat.S_IMODE(status.st_mode):04o}, which others may use: chmod 600" if status.st_mode & 0o177 else None
 
 
 def _read_keyring(place: str) -> str:
@@ -145,7 +151,8 @@ _SHAPES = re.compile(
 )
 
 _BEGINNINGS = (
-    "-----BEGIN", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "xox", "AIza", "hf_", "eyJ", "Bearer ",
+    "-----BEGIN", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "xox", "AIza", "hf_", "eyJ",
+    "Bearer ",
 )  # fmt: skip
 
 

@@ -6,11 +6,11 @@ import time
 import traceback
 
 import pytest
-from tests.loopback import TEXT, Loopback
 
 from labmodels.config.schema.language_model import Capabilities, Credentials, LanguageModel, Parameters, Timeouts
 from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, Usage
 from labmodels.providers.registry import build
+from tests.loopback import TEXT, Loopback
 
 KEY = "canary-9f2c-not-a-real-key-51aa"
 ENVIRON = {"TEST_KEY": KEY}
@@ -58,7 +58,8 @@ def ask(provider, mode: str, request: Request = REQUEST) -> Answer:
 
 # fault: (plain, streaming); one class for both providers unless a dict names them
 EXPECTED = {
-    "400": "invalid_request", "401": "auth", "402": "quota_exhausted", "403": "auth", "404": "auth", "408": "overloaded", "413": "context_overflow",
+    "400": "invalid_request", "401": "auth", "402": "quota_exhausted", "403": "auth", "404": "auth", "408": "overloaded",
+    "413": "context_overflow",
     "429": "rate_limited", "429-seconds": "rate_limited", "429-date": "rate_limited", "429-absurd": "rate_limited",
     "insufficient_quota": "quota_exhausted", "context_overflow": "context_overflow",
     "500": "overloaded", "502": "overloaded", "503": "overloaded", "529": "overloaded",
@@ -99,7 +100,11 @@ def test_a_fault_becomes_its_class_within_the_time_and_shows_no_key(loopback, fa
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
 @pytest.mark.parametrize(
     ("url", "expected"),
-    [("https://127.0.0.1:{port}/v1", "connection"), ("http://no-such-host.invalid/v1", "connection"), ("http://127.0.0.1:1/v1", "connection")],
+    [
+        ("https://127.0.0.1:{port}/v1", "connection"),
+        ("http://no-such-host.invalid/v1", "connection"),
+        ("http://127.0.0.1:1/v1", "connection"),
+    ],
     ids=["tls", "dns", "refused"],
 )
 def test_what_cannot_be_reached_is_a_connection_fault(loopback, url, expected, provider, mode):
@@ -166,7 +171,14 @@ def test_a_server_of_ones_own_needs_no_key(loopback, provider):
 
 
 def test_a_large_answer_may_be_asked_for_without_streaming(loopback):
-    large = LanguageModel(name="m", provider="anthropic", model="x", base_url=loopback.url, context_tokens=200_000, parameters=Parameters(max_output_tokens=64_000))
+    large = LanguageModel(
+        name="m",
+        provider="anthropic",
+        model="x",
+        base_url=loopback.url,
+        context_tokens=200_000,
+        parameters=Parameters(max_output_tokens=64_000),
+    )
     assert build(large, {}).complete(REQUEST).text == TEXT
 
 

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.reliability import stand_in
+from tests.reliability import labs, stand_in
+
+PYTHON = (sys.executable, "-m")
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,8 @@ class Command:
     """A state-changing command, run with the lab's folder in LABMODELS_LAB.
 
     `read` names the state as a reader sees it and raises when there is half a state or none: it is what the concurrent reader repeats, and
-    what tells the old state from the new one. `audit` raises when the lab is not in order after the command was run again to its end.
-    `settles` says that to run it again in the new state changes nothing.
+    what tells the old state from the new one. `then` is what an operator runs next, whatever became of the command: it must end well and in
+    the new state, by default the command itself. `audit` raises when the lab is not in order after that.
     """
 
     name: str
@@ -28,12 +30,12 @@ class Command:
     prepare: Callable[[Path], None]
     read: Callable[[Path], str]
     audit: Callable[[Path], None]
-    settles: bool = True
+    then: tuple[str, ...] = ()
 
 
 def stand_in_commands() -> dict[str, Command]:
     """Return the sound stand-in under the name `sound` and one row for each planted bug, under the bug's name."""
-    script = (sys.executable, "-S", "-m", "tests.reliability.stand_in", "new")
+    script = (*PYTHON, "tests.reliability.stand_in", "new")
     rows = [Command("sound", script, stand_in.prepare, stand_in.read, stand_in.audit)]
     rows += [Command(bug, (*script, bug), stand_in.prepare, stand_in.read, stand_in.audit) for bug in stand_in.BUGS]
     return {row.name: row for row in rows}
@@ -41,4 +43,25 @@ def stand_in_commands() -> dict[str, Command]:
 
 def labmodels_commands() -> dict[str, Command]:
     """Return the product's rows."""
-    return {}
+    deploy = ("deploy-config", "--all", "--env", labs.ENVIRONMENT, "--yes")
+    deploy_one = ("deploy-config", "language_models/gpt4_config.yaml", "--env", labs.ENVIRONMENT, "--yes", "--set", f"{labs.KEY}=0.3")
+    rows = [
+        _row("first deploy", deploy, labs.lay_out, labs.live),
+        _row("deploy --all", deploy, labs.edited_since_the_last_deploy, labs.live),
+        _row("deploy one with --set", deploy_one, labs.deployed, labs.live),
+        _row("rollback", ("rollback", "--env", labs.ENVIRONMENT, "--yes"), labs.deployed_twice, labs.live, then=labs.BACK_TO_THE_FIRST),
+        _row(
+            "switch",
+            ("switch-config", "--profile", "high_accuracy", "--domain", "code_analysis", "--env", labs.ENVIRONMENT),
+            labs.deployed,
+            labs.switched,
+        ),
+    ]
+    return {row.name: row for row in rows}
+
+
+def _row(
+    name: str, words: tuple[str, ...], prepare: Callable[[Path], None], read: Callable[[Path], str], then: tuple[str, ...] = ()
+) -> Command:
+    program = (*PYTHON, "labmodels")
+    return Command(name, (*program, *words), prepare, read, labs.audit, (*program, *then) if then else ())

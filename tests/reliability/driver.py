@@ -3,15 +3,14 @@
     python -m tests.reliability.driver [--points 500] [--faults 120] [--command NAME ...] [--seed 0]
 
 A kill or a fault is a point only when it is shown to have fired. Each point has a lab of its own. What must hold is the same for all: the
-reader saw the old state or the new one and each of its reads worked; what is left is one of the two; the same command run again ends well,
-and the row's audit then finds the lab in order. Of a fault moreover: exit 0 only with the new state, else a message that names the path,
-never a traceback. What a state is, is the row's matter; power cuts are `power_loss`'s.
+reader saw the old state or the new one and each of its reads worked; what is left is one of the two; the next command ends well and in the
+new state, and the row's audit then finds the lab in order. Of a fault moreover: exit 0 only with the new state, else a message that names
+the path, never a traceback. What a state is, is the row's matter; power cuts are in `power_cuts`.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import shutil
 import signal
@@ -27,12 +26,12 @@ from pathlib import Path
 from queue import SimpleQueue
 from random import Random
 
-from tests.reliability import strace
 from tests.reliability.commands import Command, labmodels_commands, stand_in_commands
+from tests.reliability.injection import TIMEOUT_S, Injector, Point, Program, Stopped, injector
+from tests.reliability.labs import environment
 from tests.reliability.reader import Reader
 
 TABLES: dict[str, Callable[[], dict[str, Command]]] = {"labmodels": labmodels_commands, "stand-in": stand_in_commands}
-REPOSITORY = Path(__file__).parents[2]
 ERRORS = ("ENOSPC", "EIO", "EACCES")
 WORKERS = 2
 TRIES = 4  # a random instant may come after the end of the command: then it is no point, and another one is drawn
@@ -46,7 +45,7 @@ class Reference:
     template: Path
     old: str
     new: str
-    points: tuple[strace.Point, ...]
+    points: tuple[Point, ...]
     duration_s: float
 
 
@@ -55,7 +54,7 @@ class Trial:
     """One point to be tried: a mode (`kill at a call`, `kill at an instant`, `fault`) with the call and error, or the delay."""
 
     mode: str
-    point: strace.Point | None = None
+    point: Point | None = None
     error: str = ""
     delay_s: float = 0.0
 
@@ -77,10 +76,11 @@ class Tally:
 
 @dataclass
 class Bench:
-    """A worker's place: a folder of its own and a reader of its own."""
+    """A worker's place: a folder and a reader of its own, and the way it stops programs."""
 
     folder: Path
     reader: Reader
+    inject: Injector
     labs: int = 0
 
     @contextmanager
@@ -93,19 +93,7 @@ class Bench:
         shutil.rmtree(lab.parent)
 
 
-def environment(lab: Path, home: Path) -> dict[str, str]:
-    """Return the whole environment of a program under test: nothing of the caller's but where programs are."""
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'src'}",
-        "HOME": str(home),
-        "USER": "operator",
-        "LANG": "C.UTF-8",
-        "LABMODELS_LAB": str(lab),
-    }
-
-
-def refer(command: Command, scratch: Path) -> Reference:
+def refer(command: Command, scratch: Path, inject: Injector) -> Reference:
     """Run `command` to its end: for its points, for its time, and to see that it ends in one state.
 
     The first run is for nothing else: it writes Python's caches, which later runs do not.
@@ -117,11 +105,13 @@ def refer(command: Command, scratch: Path) -> Reference:
     for run in ("first", "recorded", "timed"):
         lab = scratch / run / "lab"
         shutil.copytree(template, lab, symlinks=True)
-        environ = environment(lab, scratch)
+        program = Program(command.argv, environment(lab, scratch), lab)
         if run == "recorded":
-            points = strace.points(command.argv, lab, environ, scratch / "strace.log")
+            points = inject.points(program, scratch / "injection.log")
         else:
-            done, duration_s = _run(command, lab, environ)
+            started = time.monotonic()
+            done = program.run()
+            duration_s = time.monotonic() - started
             assert done.returncode == 0, f"{command.name} fails even when nothing is done to it: {done.stderr}"
         command.audit(lab)
         ends.add(command.read(lab))
@@ -139,7 +129,7 @@ def trials(reference: Reference, kills: int, faults: int, chance: Random) -> lis
     return found
 
 
-def _spread(points: Sequence[strace.Point], count: int) -> list[strace.Point]:
+def _spread(points: Sequence[Point], count: int) -> list[Point]:
     # Whole rounds over all points, then what remains evenly over them.
     rest = count % len(points)
     return [*points] * (count // len(points)) + [points[number * len(points) // rest] for number in range(rest)]
@@ -150,10 +140,10 @@ def attempt(reference: Reference, trial: Trial, bench: Bench, table: str) -> Tal
     tally, started = Tally(points=1), time.monotonic()
     for chance in range(TRIES):
         with bench.lab(reference.template) as lab:
-            environ = environment(lab, bench.folder)
+            program = Program(reference.command.argv, environment(lab, bench.folder), lab)
             bench.reader.watch(table, reference.command.name, lab)
             # Each further try comes earlier.
-            stopped = _stop(trial, 0.7**chance, reference, lab, environ, bench.folder / "strace.log")
+            stopped = _stop(trial, 0.7**chance, program, bench)
             seen = bench.reader.stop()
             tally.reads += seen.reads
             if not stopped.has_fired:
@@ -161,54 +151,52 @@ def attempt(reference: Reference, trial: Trial, bench: Bench, table: str) -> Tal
             tally.fired = 1
             found = [f"a reader met {fault}" for fault in seen.faults]
             found += [f"a reader saw {state!r}" for state in sorted(seen.states - {reference.old, reference.new})]
-            found += _aftermath(reference, trial, stopped, lab, environ)
+            found += _aftermath(reference, trial, stopped, program)
             tally.violations = [f"{reference.command.name}, {trial}\n    {violation}" for violation in found]
             break
     tally.seconds = time.monotonic() - started
     return tally
 
 
-def _stop(trial: Trial, earlier: float, reference: Reference, lab: Path, environ: Mapping[str, str], log: Path) -> strace.Stopped:
-    argv = reference.command.argv
+def _stop(trial: Trial, earlier: float, program: Program, bench: Bench) -> Stopped:
     if trial.point is None:
-        return _kill_after(trial.delay_s * earlier, argv, lab, environ)
+        return _kill_after(trial.delay_s * earlier, program)
+    log = bench.folder / "injection.log"
     if trial.error:
-        return strace.fail_at(trial.point, trial.error, argv, lab, environ, log)
-    return strace.kill_at(trial.point, argv, lab, environ, log)
+        return bench.inject.fail_at(trial.point, trial.error, program, log)
+    return bench.inject.kill_at(trial.point, program, log)
 
 
-def _kill_after(delay_s: float, argv: Sequence[str], lab: Path, environ: Mapping[str, str]) -> strace.Stopped:
-    process = subprocess.Popen(
-        argv, cwd=lab.parent, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+def _kill_after(delay_s: float, program: Program) -> Stopped:
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(program.argv, cwd=program.lab.parent, env=dict(program.environ), stdin=quiet, stdout=quiet, stderr=quiet)
     try:
-        out, err = process.communicate(timeout=delay_s)
+        process.wait(timeout=delay_s)
     except subprocess.TimeoutExpired:
         process.kill()
-        out, err = process.communicate(timeout=strace.TIMEOUT_S)
-    return strace.Stopped(process.returncode, out, err, process.returncode == -signal.SIGKILL, f"after {delay_s:.3f} s")
+        process.wait(TIMEOUT_S)
+    return Stopped(process.returncode, "", "", process.returncode == -signal.SIGKILL)
 
 
-def _aftermath(reference: Reference, trial: Trial, stopped: strace.Stopped, lab: Path, environ: Mapping[str, str]) -> Iterator[str]:
-    command = reference.command
+def _aftermath(reference: Reference, trial: Trial, stopped: Stopped, program: Program) -> Iterator[str]:
+    command, lab = reference.command, program.lab
     left = _read(command, lab)
     if left not in (reference.old, reference.new):
         yield f"left is {left}"
     if trial.error:
         yield from _false_report(reference, left, stopped, lab)
-    again, _ = _run(command, lab, environ)
-    if again.returncode:
-        yield f"the next run ended with {again.returncode}: {again.stderr.strip()[-600:]}"
-    after = _read(command, lab)
-    if after != reference.new and (command.settles or after != reference.old):
-        yield f"after the next run there is {after}"
+    then = Program(command.then or command.argv, program.environ, lab).run()
+    if then.returncode:
+        yield f"the next command ended with {then.returncode}: {then.stderr.strip()[-600:]}"
+    if (after := _read(command, lab)) != reference.new:
+        yield f"after the next command there is {after}"
     try:
         command.audit(lab)
     except Exception as error:
-        yield f"after the next run, {type(error).__name__}: {error}"
+        yield f"after the next command, {type(error).__name__}: {error}"
 
 
-def _false_report(reference: Reference, left: str, stopped: strace.Stopped, lab: Path) -> Iterator[str]:
+def _false_report(reference: Reference, left: str, stopped: Stopped, lab: Path) -> Iterator[str]:
     shown = stopped.stdout + stopped.stderr
     if "Traceback" in shown:
         yield f"a traceback: {shown.strip()[-600:]}"
@@ -226,20 +214,14 @@ def _read(command: Command, lab: Path) -> str:
         return f"unreadable ({type(error).__name__}: {error})"
 
 
-def _run(command: Command, lab: Path, environ: Mapping[str, str]) -> tuple[subprocess.CompletedProcess[str], float]:
-    started = time.monotonic()
-    done = subprocess.run(
-        command.argv, cwd=lab.parent, env=dict(environ), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False
-    )
-    return done, time.monotonic() - started
-
-
-def drive(table: str, names: Sequence[str], kills: int, faults: int, seed: int = 0) -> dict[tuple[str, str], Tally]:
+def drive(
+    table: str, names: Sequence[str], kills: int, faults: int, seed: int = 0, inject: Injector | None = None
+) -> dict[tuple[str, str], Tally]:
     """Try `kills` and `faults` points in all, shared by the rows `names` of `table`; return the tallies by row and mode."""
-    rows = TABLES[table]()
+    rows, inject = TABLES[table](), inject or injector()
     chance = Random(seed)
     tallies: dict[tuple[str, str], Tally] = {}
-    with _scratch() as folder, _benches(folder) as benches, ThreadPoolExecutor(WORKERS) as pool:
+    with _scratch() as folder, _benches(folder, inject) as benches, ThreadPoolExecutor(WORKERS) as pool:
 
         def on_a_free_bench(reference: Reference, trial: Trial) -> tuple[str, Tally]:
             bench = benches.get()
@@ -249,7 +231,7 @@ def drive(table: str, names: Sequence[str], kills: int, faults: int, seed: int =
                 benches.put(bench)
 
         for number, name in enumerate(names):
-            reference = refer(rows[name], folder / f"reference-{number}")
+            reference = refer(rows[name], folder / f"reference-{number}", inject)
             mine = trials(reference, _share(kills, number, len(names)), _share(faults, number, len(names)), chance)
             for mode, tally in pool.map(on_a_free_bench, [reference] * len(mine), mine):
                 _add(tallies.setdefault((name, mode), Tally()), tally)
@@ -264,13 +246,13 @@ def _scratch() -> Iterator[Path]:
 
 
 @contextmanager
-def _benches(folder: Path) -> Iterator[SimpleQueue[Bench]]:
+def _benches(folder: Path, inject: Injector) -> Iterator[SimpleQueue[Bench]]:
     free: SimpleQueue[Bench] = SimpleQueue()
     benches = []
     for number in range(WORKERS):
         place = folder / f"bench-{number}"
         place.mkdir()
-        benches.append(Bench(place, Reader(environment(place / "lab", place))))
+        benches.append(Bench(place, Reader(environment(place / "lab", place)), inject))
         free.put(benches[-1])
     try:
         yield free
@@ -308,7 +290,7 @@ def is_sound(tallies: Mapping[tuple[str, str], Tally]) -> bool:
     return bool(tallies) and all(tally.fired == tally.points > 0 and not tally.violations for tally in tallies.values())
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the table and print the counts; 0 when every point fired and nothing was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.reliability.driver", description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=500, help="kills in all")
@@ -316,7 +298,7 @@ def main() -> int:
     parser.add_argument("--table", choices=TABLES, default="labmodels")
     parser.add_argument("--command", action="append", help="a row of the table; repeatable; all of them by default")
     parser.add_argument("--seed", type=int, default=0, help="of the random instants")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     tallies = drive(options.table, options.command or list(TABLES[options.table]()), options.points, options.faults, options.seed)
     print(report(tallies))
     return 0 if is_sound(tallies) else 1

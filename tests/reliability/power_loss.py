@@ -12,8 +12,10 @@ file that does not is reported, because nothing would be known of it.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -136,8 +138,8 @@ class Recording(FileSystem):
 class ModelDisk:
     """The tree as the steps build it, which knows of every part whether it is durable."""
 
-    def __init__(self, before: Path) -> None:
-        self.root = _load(before)
+    def __init__(self, start: Node) -> None:
+        self.root = deepcopy(start)
         assert isinstance(self.root, Folder)
         self.changes: list[Change] = []
 
@@ -232,7 +234,8 @@ def _random_cut(chance: Random) -> Cut:
         kept = chance.randint(len(durable), len(seen))
         return seen[:kept] + bytes(chance.choice([0, 0, len(seen) - kept]))
 
-    return Cut(lambda pending: chance.randint(0, pending), torn)
+    # Half of the folders keep everything: a file is reached only when all the folders above it are.
+    return Cut(lambda pending: chance.choice([pending, chance.randint(0, pending)]), torn)
 
 
 @dataclass(frozen=True)
@@ -259,20 +262,21 @@ def crash_states(
     A yielded tree lives until the next one is asked for, and may be changed.
     """
     chance = Random(seed)
-    with tempfile.TemporaryDirectory(prefix="power-loss-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="power-loss-", dir=_memory()) as scratch:
         work = Path(scratch, "work")
         copytree(before, work, symlinks=True)
         files = recording(work)
         run(files, work)
         steps = tuple(files.steps)
-        _report_what_went_around_the_seam(before, steps, work)
+        start = _load(before)
+        _report_what_went_around_the_seam(start, steps, work)
 
         points = [(point, cut) for point in range(len(steps) + 1) for cut in CORNERS]
         points += [(chance.randint(0, len(steps)), _random_cut(chance)) for _ in range(samples)]
         met: set[tuple[bool, frozenset[tuple[str, object]]]] = set()
         for point, cut in points:
             state = CrashState(Path(scratch, "state"), point == len(steps), steps[:point])
-            left = _cut_power(before, state.steps, cut)
+            left = _cut_power(start, state.steps, cut)
             listing = (state.has_returned, frozenset(_listing(left)))
             if listing in met:
                 continue
@@ -282,8 +286,13 @@ def crash_states(
             rmtree(state.root)
 
 
-def _cut_power(before: Path, steps: tuple[Step, ...], cut: Cut) -> Folder:
-    disk = ModelDisk(before)
+def _memory() -> str | None:
+    # The trees are many, and none has to survive anything.
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+def _cut_power(start: Node, steps: tuple[Step, ...], cut: Cut) -> Folder:
+    disk = ModelDisk(start)
     for step in steps:
         disk.apply(step)
     survive = {id(change) for pending in disk.pending().values() for change in pending[: cut.survivors(len(pending))]}
@@ -306,8 +315,8 @@ def _cut_power(before: Path, steps: tuple[Step, ...], cut: Cut) -> Folder:
     return left
 
 
-def _report_what_went_around_the_seam(before: Path, steps: tuple[Step, ...], work: Path) -> None:
-    disk = ModelDisk(before)
+def _report_what_went_around_the_seam(start: Node, steps: tuple[Step, ...], work: Path) -> None:
+    disk = ModelDisk(start)
     for step in steps:
         disk.apply(step)
     differing = _listing(disk.root) ^ _listing(_load(work))

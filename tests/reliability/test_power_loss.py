@@ -8,6 +8,13 @@ from pathlib import Path
 import pytest
 
 from labmodels.durable import DISK, FileSystem
+from tests.reliability.planted import (
+    NeverSyncsFiles,
+    NeverSyncsFolders,
+    PublishesUnsynced,
+    RemovesWithoutMovingAside,
+    WritesInPlace,
+)
 from tests.reliability.power_loss import CrashState, Recording, crash_states
 
 SAMPLES = 40
@@ -89,37 +96,6 @@ SOUND = [
     (remove, is_whole_or_gone),
     (make_folder, is_made_when_promised),
 ]
-
-
-class WritesInPlace(Recording):
-    def write_file(self, path: Path, data: bytes, mode: int = 0o600) -> None:
-        self.unlink(path)
-        self.write_bytes(path, data, mode)
-        self.fsync_file(path)
-        self.fsync_folder(path.parent)
-
-
-class NeverSyncsFiles(Recording):
-    def fsync_file(self, path: Path) -> None:
-        pass
-
-
-class NeverSyncsFolders(Recording):
-    def fsync_folder(self, path: Path) -> None:
-        pass
-
-
-class PublishesUnsynced(Recording):
-    def _sync_tree(self, folder: Path) -> None:
-        pass
-
-
-class RemovesWithoutMovingAside(Recording):
-    def remove_tree(self, folder: Path) -> None:
-        for path in sorted(folder.rglob("*"), reverse=True):
-            (self.rmdir if path.is_dir() else self.unlink)(path)
-        self.rmdir(folder)
-        self.fsync_folder(folder.parent)
 
 
 class OverlooksTornLines(Recording):

@@ -139,7 +139,7 @@ def config_files(folder: Path) -> list[Path]:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False) and not entry.name.endswith(SUFFIXES):
                     pending.append(entry.path)
                 elif entry.name.endswith(SUFFIXES):
                     found.append(entry.path)

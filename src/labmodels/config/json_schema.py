@@ -80,16 +80,16 @@ def _tidy(node: Any) -> Any:
 def _spell_out_overlays(document: Schema, definitions: Schema) -> None:
     """Give every field marked `x-overlay-of` the partial schema of what it is laid over."""
     partials = _Partials(definitions)
-    for field in document["properties"].values():
-        match field.pop("x-overlay-of", None):
-            case "document":
-                overlaid = {name: schema for name, schema in document["properties"].items() if name not in _NOT_IN_AN_OVERLAY}
-                definitions["EnvironmentOverlay"] = partials.of(
-                    {**document, "description": "What differs in one environment.", "properties": overlaid}
-                )
-                field["properties"] = {name: {"$ref": f"{_REF}EnvironmentOverlay"} for name in field["properties"]}
-            case "overlay":
-                field.update(partials.of(field))
+    marks = {name: field.pop("x-overlay-of", None) for name, field in document["properties"].items()}
+    for name, mark in marks.items():
+        field = document["properties"][name]
+        if mark == "overlay":
+            field.update(partials.of(field))
+        elif mark == "document":
+            overlaid = {key: schema for key, schema in document["properties"].items() if key not in _NOT_IN_AN_OVERLAY}
+            partial = partials.of({**document, "description": "What differs in one environment.", "properties": overlaid})
+            definitions["EnvironmentOverlay"] = partial
+            field["properties"] = {key: {"$ref": f"{_REF}EnvironmentOverlay"} for key in field["properties"]}
 
 
 class _Partials:

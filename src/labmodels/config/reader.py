@@ -89,16 +89,16 @@ class Source:
 
 def read(path: Path) -> Source:
     """Read the file at `path`. Never raises for what a file can hold or be: faults are diagnostics of the returned source."""
-    source = Source(path)
-    text = _read_text(path, source.diagnostics)
-    if text is not None:
-        source.text = text
-        builder = _Builder(path, text, None)
-        source.data = builder.run()
-        source.diagnostics += builder.diagnostics
-        source.suspicions = builder.suspicions
-        source.has_deletes = builder.has_deletes
-    return source
+    diagnostics: list[Diagnostic] = []
+    text = _read_text(path, diagnostics)
+    return Source(path, diagnostics=diagnostics) if text is None else parse(path, text)
+
+
+def parse(path: Path, text: str) -> Source:
+    """Return what `read` returns for a file at `path` that holds `text`."""
+    builder = _Builder(path, text, None)
+    data = builder.run()
+    return Source(path, text, data, builder.diagnostics, builder.suspicions, builder.has_deletes)
 
 
 def _read_text(path: Path, diagnostics: list[Diagnostic]) -> str | None:

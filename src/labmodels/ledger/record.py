@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from labmodels.durable import DISK
 from labmodels.errors import Busy, StorageFault
 
 if TYPE_CHECKING:
@@ -119,19 +120,23 @@ class Ledger:
         self.close()
 
     def _migrate(self) -> None:
-        from labmodels.ledger.tables import MIGRATIONS
+        from labmodels.ledger.tables import METADATA, STEPS, VERSION
 
         with self.reading() as connection:
-            version = _version(connection)
-        if version == len(MIGRATIONS):
-            return
+            if _version(connection) == VERSION:
+                return
         with self.transaction() as connection:
-            version = _version(connection)  # another process may have been faster
-            if version > len(MIGRATIONS):
-                raise StorageFault(f"{self.path} was written by a later labmodels (version {version}, this one knows {len(MIGRATIONS)})", hint="upgrade labmodels")
-            for step in MIGRATIONS[version:]:
-                step(connection)
-            connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
+            version = _version(connection)  # again, under the lock: another process may have been faster
+            if version > VERSION:
+                raise StorageFault(
+                    f"{self.path} was written by a later labmodels (version {version}, this one knows {VERSION})", hint="upgrade labmodels"
+                )
+            if version == 0:
+                METADATA.create_all(connection)
+            else:
+                for step in STEPS[version - 1 :]:
+                    step(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _faults(self, doing: str) -> Iterator[None]:
@@ -144,14 +149,21 @@ class Ledger:
         except DBAPIError as error:
             cause = str(error.orig)
             if isinstance(error, OperationalError) and "locked" in cause:
-                raise Busy(f"{self.path} stayed locked for {_BUSY_S:g} s", hint="try again; if it stays, look for the process that holds it") from None
+                raise Busy(
+                    f"{self.path} stayed locked for {_BUSY_S:g} s", hint="try again; if it stays, look for the process that holds it"
+                ) from None
             if isinstance(error, OperationalError) and "malformed" not in cause:
-                raise StorageFault(f"cannot {doing} {self.path}: {cause}", hint="check the folder's owner, mode and free space, then run it again") from None
-            raise StorageFault(f"{self.path} is damaged: {cause}", hint=f"move it away, mv {self.path} {self.path}.damaged; the next request starts a new one") from None
+                raise StorageFault(
+                    f"cannot {doing} {self.path}: {cause}", hint="check the folder's owner, mode and free space, then run it again"
+                ) from None
+            raise StorageFault(
+                f"{self.path} is damaged: {cause}",
+                hint=f"move it away, mv {self.path} {self.path}.damaged; the next request starts a new one",
+            ) from None
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    DISK.make_folder(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite gives its -wal and -shm the same mode
 
 

@@ -45,9 +45,7 @@ ATTEMPTS = Table(
 )
 
 
-def _first(connection: Connection) -> None:
-    METADATA.create_all(connection, tables=[ATTEMPTS], checkfirst=False)
-
-
-# Step n leads from version n to n + 1. A step that was shipped never changes; what comes later is appended.
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first,)
+# Step n leads an existing file from version n + 1 to n + 2; a new file gets the tables above and the last version at once.
+# A step that was shipped never changes; what comes later is appended.
+STEPS: tuple[Callable[[Connection], None], ...] = ()
+VERSION = 1 + len(STEPS)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 class Watch:
     """The time that is left of one call. `token()` says that output came; before the first one another limit holds."""
 
-    def __init__(self, timeouts: Timeouts, deadline_s: float | None, *, streaming: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, timeouts: Timeouts, deadline_s: float | None, *, streaming: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._clock = clock
         self._between_s = timeouts.between_tokens
         now = clock()
@@ -87,7 +89,9 @@ class _BoundStream(httpcore2.NetworkStream):
     def close(self) -> None:
         self._stream.close()
 
-    def start_tls(self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None) -> httpcore2.NetworkStream:
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
         return _BoundStream(self._stream.start_tls(ssl_context, server_hostname, _bounded(timeout, httpcore2.ConnectTimeout)))
 
     def get_extra_info(self, info: str) -> Any:
@@ -111,7 +115,9 @@ class _BoundBackend(httpcore2.NetworkBackend):
         seconds = _bounded(timeout, httpcore2.ConnectTimeout)
         return _BoundStream(self._backend.connect_tcp(host, port, seconds, local_address, socket_options))
 
-    def connect_unix_socket(self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None) -> httpcore2.NetworkStream:
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore2.NetworkStream:
         return _BoundStream(self._backend.connect_unix_socket(path, _bounded(timeout, httpcore2.ConnectTimeout), socket_options))
 
 

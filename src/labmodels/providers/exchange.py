@@ -143,7 +143,12 @@ class Exchange:
         if isinstance(cause, (httpx2.ConnectTimeout, httpx2.PoolTimeout)) and self.watch.left_s() > 0:
             return self.fault("timeout_connect", "no connection in time")
         limit = self.watch.exceeded()
-        return self.fault(limit, {"timeout_first_token": "no first token in time", "timeout_between_tokens": "silent between tokens"}.get(limit, "not done in time"))
+        return self.fault(
+            limit,
+            {"timeout_first_token": "no first token in time", "timeout_between_tokens": "silent between tokens"}.get(
+                limit, "not done in time"
+            ),
+        )
 
     def _of_connection(self, error: Exception) -> ProviderFault:
         cause = error if isinstance(error, (httpx2.HTTPError, httpx2.StreamError)) else error.__cause__
@@ -158,9 +163,14 @@ class Exchange:
 
 def _event_data(chunks: Iterator[bytes]) -> Iterator[str]:
     """Yield the data of each complete server-sent event; an event that the end of the stream cuts is dropped."""
-    pending, data = b"", []
+    pending: list[bytes] = []
+    data: list[str] = []
     for chunk in chunks:
-        *lines, pending = (pending + chunk).replace(b"\r\n", b"\n").split(b"\n")
+        pending.append(chunk)
+        if b"\n" not in chunk:  # one long line is not joined anew with every piece of it
+            continue
+        *lines, rest = b"".join(pending).replace(b"\r\n", b"\n").split(b"\n")
+        pending = [rest]
         for line in lines:
             if line.startswith(b"data:"):
                 data.append(line[5:].decode("utf-8", "replace").removeprefix(" "))

@@ -39,18 +39,19 @@ def classify(status: int | None, error: Mapping[str, Any], message: str) -> Erro
     for word in (error.get("code"), error.get("type")):
         if isinstance(word, str) and word in _BY_WORD:
             return _BY_WORD[word]
-    if status in (None, 400, 413, 422, 429, 500):
-        if _CREDIT.search(message):
-            return "quota_exhausted"
-        if _CONTEXT.search(message) and status != 429:
-            return "context_overflow"
-    if error.get("type") == "invalid_request_error":
-        return _BY_STATUS.get(status or 0, "invalid_request")
-    if status is None or status >= 500:
+    if _CREDIT.search(message):
+        return "quota_exhausted"
+    if _CONTEXT.search(message) and status != 429:
+        return "context_overflow"
+    return _by_status(status, error.get("type"))
+
+
+def _by_status(status: int | None, kind: object) -> ErrorClass:
+    if status is None:
+        return "invalid_request" if kind == "invalid_request_error" else "overloaded"
+    if status >= 500:
         return "overloaded"  # the service says of itself that it failed
-    if status < 400:
-        return "malformed"
-    return _BY_STATUS.get(status, "invalid_request")
+    return _BY_STATUS.get(status, "invalid_request" if status >= 400 else "malformed")
 
 
 def error_of(body: object) -> Mapping[str, Any] | None:

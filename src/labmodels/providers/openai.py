@@ -137,7 +137,7 @@ class _Writing:
         text = part.get("content")
         text = text if isinstance(text, str) else ""
         self._texts.append(text)
-        self._refusal += part.get("refusal") if isinstance(part.get("refusal"), str) else ""
+        self._refusal += _text(part.get("refusal")) or ""
         self._finish = _text(finish) or self._finish
         return text
 

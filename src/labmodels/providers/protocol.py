@@ -31,7 +31,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is asked. `parameters` None: as the model's config says; `deadline_s` bounds the whole call, None: only the config does."""
+    """What a model is asked.
+
+    `parameters` None: as the model's config says. `deadline_s` bounds the whole call; None: only the config's timeouts do.
+    """
 
     messages: tuple[Message, ...]
     domain: str = ""
@@ -105,7 +108,7 @@ class Embeddings:
     model_returned: str | None = None
 
 
-class ProviderFault(Exception):
+class ProviderFault(Exception):  # noqa: N818  a fault, in the words of the decision table
     """A try that gave no answer: a class of the decision table, and a message that was redacted when it was built."""
 
     def __init__(

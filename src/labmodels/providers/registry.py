@@ -100,4 +100,7 @@ def _third_party(provider: str) -> Callable[[LanguageModel, Environ], Provider]:
     for point in entry_points(group=ENTRY_POINTS, name=provider):
         builder: Callable[[LanguageModel, Environ], Provider] = point.load()
         return builder
-    raise Usage(f"no installed package brings the provider {provider}", hint=f"use one of {', '.join(PROVIDERS)}, or install the package that brings it")
+    raise Usage(
+        f"no installed package brings the provider {provider}",
+        hint=f"use one of {', '.join(PROVIDERS)}, or install the package that brings it",
+    )

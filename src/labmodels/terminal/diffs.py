@@ -27,11 +27,12 @@ def render_changes(changes: Sequence[KeyChange], paint: Paint = PLAIN) -> str:
 def _line(change: KeyChange, paint: Paint) -> str:
     before, after = change.before, change.after
     if before is None:
-        return paint(f"+ {visible(change.key)}: {_shortened(after or '')}", "added")
+        return paint(f"+ {visible(change.key)}: {_shown(after or '')}", "added")
     if after is None:
-        return paint(f"- {visible(change.key)}: {_shortened(before)}", "removed")
+        return paint(f"- {visible(change.key)}: {_shown(before)}", "removed")
     start = _first_difference(before, after)
-    old, new = _shortened(before, start), _shortened(after, start)
+    is_escaped = _needs_escapes(before) or _needs_escapes(after)  # both or none, else two different texts could look equal
+    old, new = _shown(before, start, is_escaped), _shown(after, start, is_escaped)
     return f"{paint('~', 'warning')} {visible(change.key)}: {paint(old, 'removed')} -> {paint(new, 'added')}"
 
 
@@ -39,9 +40,14 @@ def _first_difference(before: str, after: str) -> int:
     return next((index for index, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), min(len(before), len(after)))
 
 
-def _shortened(text: str, around: int = 0) -> str:
+def _needs_escapes(text: str) -> bool:
+    return "\n" in text or "\t" in text
+
+
+def _shown(text: str, around: int = 0, is_escaped: bool | None = None) -> str:
     """Return `text` on one line; a long one is cut to the part that holds position `around`, where two values begin to differ."""
     start = max(0, around - _LONGEST // 2) if len(text) > _LONGEST else 0
     part = text[start : start + _LONGEST]
-    shown = visible(part.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")) if "\n" in text or "\t" in text else visible(part)
-    return f"{'...' if start else ''}{shown}{'...' if start + _LONGEST < len(text) else ''}"
+    if is_escaped or (is_escaped is None and _needs_escapes(text)):
+        part = part.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    return f"{'...' if start else ''}{visible(part)}{'...' if start + _LONGEST < len(text) else ''}"

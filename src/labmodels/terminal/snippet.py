@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labmodels.config.diagnostics import Edit, Span
 from labmodels.terminal.colour import Paint
-from labmodels.terminal.sources import Sources, mask_secrets
+from labmodels.terminal.sources import Sources
 from labmodels.terminal.text import cells, visible
 
 _TAB = "    "
@@ -94,7 +94,7 @@ def _edited(lines: list[str], edits: list[Edit]) -> list[str]:
     for edit in reversed(edits):
         span = edit.span
         text = text[: offset(span.line, span.column)] + edit.replacement + text[offset(span.end_line, span.end_column) :]
-    return [mask_secrets(line) for line in text.split("\n")]
+    return text.split("\n")
 
 
 def _shortened(line: str, length: int) -> str:

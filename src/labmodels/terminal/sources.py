@@ -11,12 +11,14 @@ from labmodels.terminal.report import Report
 
 # What the YAML reader takes for line breaks; str.splitlines knows more of them and would shift the numbers.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-_KEY_OF_A_SECRET = re.compile(
-    r"""^(\s*(?:-\s+)?["']?(?:[\w-]*[_-])?(?:api[_-]?key|access[_-]?key|private[_-]?key|passwords?|passwd|secrets?|token|credential)["']?\s*:\s*)(?P<value>\S.*)$""",
-    re.IGNORECASE,
-)
+_NAMES = r"(?:[\w-]*[_-])?(?:api[_-]?key|access[_-]?key|private[_-]?key|secret(?:[_-]?key)?|passwd|password)"
+_WHOLE_NAMES = r"(?:(?:access|api|auth|bearer|refresh)[_-]?)?token"  # but not first_token, which is a time
+_KEY_OF_A_SECRET = re.compile(rf"""^\s*(?:-\s+)?["']?(?:{_NAMES}|{_WHOLE_NAMES})["']?\s*:\s*(?P<value>\S.*)$""", re.IGNORECASE)
 _REFERENCE = re.compile(r"""["']?(env:|file:|keyring:)""")
 _NO_SECRET = re.compile(r"""["']?(env:|file:|keyring:)|(null|~|true|false|-?[\d.]+|[{\[&*!|>#].*)\s*(#.*)?$""")
+_CREDENTIALS = re.compile(r"""\s*["']?credentials["']?\s*:""")
+_PART = re.compile(r"#.*|[^\s,{}\[\]]+")
+_EMPTY = ("null", "~", "!delete", "|", ">", "|-", ">-")
 _USER_INFO = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _WORD = re.compile(r"""[^\s"',{}\[\]]+""")
 _SECRET_CODES = ("LM401", "LM403")
@@ -49,6 +51,7 @@ class Sources:
         for span in self._secret_spans.get(path, []):
             _mask_span(lines, span)
         _mask_private_keys(lines)
+        _mask_credentials(lines)
         return lines
 
     def line(self, path: Path, number: int) -> str:
@@ -75,6 +78,9 @@ def mask_secrets(line: str) -> str:
 def _mask_span(lines: list[str], span: Span) -> None:
     for number in range(span.line, min(span.end_line, len(lines)) + 1):
         line = lines[number - 1]
+        if (masked := mask_secrets(line)) != line:  # known by its shape: what stands around it may be seen
+            lines[number - 1] = masked
+            continue
         start = span.column if number == span.line else 1
         end = span.end_column if number == span.end_line else len(line) + 1
         # A malformed reference is shown for what it is; anything else in its place may be the secret itself.
@@ -89,3 +95,27 @@ def _mask_private_keys(lines: list[str]) -> None:
         if inside:
             lines[index] = re.sub(r"\S", "*", line)
             inside = "-----END" not in line
+
+
+def _mask_credentials(lines: list[str]) -> None:
+    """Mask the values of every `credentials` block that are no references: also those under a misspelt key."""
+    indent: int | None = None
+    for index, line in enumerate(lines):
+        own = len(line) - len(line.lstrip())
+        if indent is not None and line.strip() and own <= indent:
+            indent = None
+        if indent is None and _CREDENTIALS.match(line):
+            indent = own
+        if indent is not None:
+            lines[index] = _without_value(line)
+
+
+def _without_value(line: str) -> str:
+    key, colon, value = line.partition(":")
+    return key + colon + _PART.sub(_masked_part, value) if colon else _PART.sub(_masked_part, line)
+
+
+def _masked_part(match: re.Match[str]) -> str:
+    part = match[0]
+    is_shown = part.startswith("#") or part.endswith(":") or part in _EMPTY or _REFERENCE.match(part)
+    return part if is_shown else "*" * len(part)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from labmodels.terminal.colour import PLAIN, Paint
-from labmodels.terminal.text import cells, cut, one_line
+from labmodels.terminal.text import cells, one_line, wrapped
 
 _GAP = "  "
 _NARROWEST = 8
@@ -49,7 +49,7 @@ def _fitted(widths: list[int], available: int) -> list[int]:
 
 
 def _lines(row: list[str], widths: list[int], is_number: list[bool]) -> list[str]:
-    columns = [_wrapped(text, width) for text, width in zip(row, widths, strict=True)]
+    columns = [wrapped(text, width) for text, width in zip(row, widths, strict=True)]
     lines = []
     for index in range(max(len(column) for column in columns)):
         parts = []
@@ -59,21 +59,3 @@ def _lines(row: list[str], widths: list[int], is_number: list[bool]) -> list[str
             parts.append(padding + text if right else text + padding)
         lines.append(_GAP.join(parts).rstrip())
     return lines
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Return `text` in lines of at most `width` cells, broken between words, or inside a word that is longer than a line."""
-    lines, line = [], ""
-    for word in text.split(" "):
-        joined = f"{line} {word}" if line else word
-        if cells(joined) <= width:
-            line = joined
-            continue
-        if line:
-            lines.append(line)
-        line = word
-        while cells(line) > width:
-            piece = cut(line, width) or line[0]
-            lines.append(piece)
-            line = line[len(piece) :]
-    return [*lines, line] if line or not lines else lines

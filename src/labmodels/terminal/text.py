@@ -48,6 +48,24 @@ def elide(text: str, width: int) -> str:
     return text if cells(text) <= width else cut(text, max(width - 3, 0)) + "..."
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Return `text` in lines of at most `width` cells, broken between words, or inside a word that is longer than a line."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if cells(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while cells(line) > width:
+            piece = cut(line, width) or line[0]
+            lines.append(piece)
+            line = line[len(piece) :]
+    return [*lines, line]
+
+
 def counted(count: int, noun: str) -> str:
     """Return "1 file", "2 files"."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -92,7 +92,7 @@ class OutputCheck(Declared):
     """A condition that an answer must meet, else the next candidate is asked."""
 
     name: Name
-    pattern: str | None = Field(None, description="A regular expression that the answer must contain.", json_schema_extra={"format": "regex"})
+    pattern: str | None = Field(None, description="A regular expression that the answer must contain.")
     json_schema: dict[str, Any] | None = Field(None, description="A JSON Schema that the answer, read as JSON, must satisfy.")
     min_chars: int | None = Field(None, ge=0)
     max_chars: int | None = Field(None, gt=0)

@@ -90,3 +90,15 @@ def _models_in(annotation: Any) -> Iterator[type[Declared]]:
         yield bare
     elif typing.get_origin(bare) is list:
         yield from ()
+
+
+def default_at(model: type[Declared], path: tuple[Step, ...]) -> Any:
+    """Return the default of the value at `path` as a configuration would write it, or ... where there is none."""
+    parent = type_at(model, path[:-1]) if path else None
+    if not (isinstance(parent, type) and issubclass(parent, Declared)):
+        return ...
+    info = parent.model_fields.get(str(path[-1]))
+    if info is None or info.is_required():
+        return ...
+    partial = parent.model_construct()
+    return partial.model_dump(mode="json", include={str(path[-1])}, warnings=False)[str(path[-1])]

@@ -9,7 +9,7 @@ from labmodels.terminal.colour import Paint
 from labmodels.terminal.report import Report, shown_path
 from labmodels.terminal.snippet import Frame, changed_lines, gutter_for, snippet
 from labmodels.terminal.sources import Sources
-from labmodels.terminal.text import counted
+from labmodels.terminal.text import counted, wrapped
 
 _MOST_COMBINATIONS = 3
 
@@ -54,7 +54,9 @@ def _note(note: Note, sources: Sources, frame: Frame) -> Iterator[str]:
 def _help(finding: Diagnostic, sources: Sources, frame: Frame) -> Iterator[str]:
     if finding.help or finding.edits:
         text = finding.help or "--fix changes this"
-        yield f"{frame.paint('help', 'help')}: " + text.replace("\n", "\n      ")
+        width = frame.paint.width
+        lines = [part for line in text.split("\n") for part in (wrapped(line, max(width - 6, 20)) if width else [line])]
+        yield f"{frame.paint('help', 'help')}: " + "\n      ".join(lines)
     if finding.edits:
         yield from changed_lines(sources, finding.edits, frame)
 

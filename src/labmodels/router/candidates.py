@@ -1,0 +1,88 @@
+"""What can be asked on a route, and why a candidate is left out before it is tried. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from labmodels.config.schema.language_model import Capabilities, LanguageModel, OutputCheck, Prices, Retries
+from labmodels.providers.protocol import Request
+
+if TYPE_CHECKING:
+    from labmodels.config.schema.specialized_model import Requirements
+
+_BUILT_IN = Capabilities(tools=False, json_schema=False, streaming=True, vision=False)
+_ONCE = Retries(attempts=0)
+_FREE = Prices.model_construct(input=Decimal(0), output=Decimal(0))
+_MOST_BYTES_A_TOKEN = 8  # more than any tokenizer packs on average: what is skipped by this bound would surely be refused
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One place on a route: a live model config, or a built-in without one. `skip_reason`: why it cannot be asked at all."""
+
+    name: str
+    provider: str
+    model: LanguageModel | None = None
+    skip_reason: str | None = None
+
+    @property
+    def model_requested(self) -> str:
+        """The provider's name of the model."""
+        return self.model.model if self.model else self.name
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can be asked for."""
+        return self.model.capabilities if self.model else _BUILT_IN
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Input and output together; None has no limit."""
+        return self.model.context_tokens if self.model else None
+
+    @property
+    def retries(self) -> Retries:
+        """How often it is asked again."""
+        return self.model.retries if self.model else _ONCE
+
+    @property
+    def checks(self) -> Sequence[OutputCheck]:
+        """What its answers must meet."""
+        return self.model.output_checks if self.model else ()
+
+    @property
+    def prices(self) -> Prices | None:
+        """What its tokens cost; None is unknown. A built-in is free."""
+        return self.model.prices if self.model else _FREE
+
+
+def unfit(candidate: Candidate, request: Request, requires: Requirements, above_tokens: int | None = None) -> str | None:
+    """Return why `candidate` is not asked: the reason it brings, a capability it lacks, a context too small; None when it is.
+
+    `above_tokens` is the context that already overflowed: only a larger one helps.
+    """
+    if candidate.skip_reason is not None:
+        return candidate.skip_reason
+    needed = {name for name in ("tools", "json_schema", "streaming", "vision") if getattr(requires, name)}
+    if request.json_schema is not None:
+        needed.add("json_schema")
+    lacking = sorted(name for name in needed if not getattr(candidate.capabilities, name))
+    if lacking:
+        return f"it cannot do {', '.join(lacking)}"
+    context = candidate.context_tokens
+    if context is None:
+        return None
+    if above_tokens is not None and context <= above_tokens:
+        return f"its context of {context} tokens is no larger than the one that overflowed"
+    if requires.context_tokens is not None and context < requires.context_tokens:
+        return f"its context of {context} tokens is below the {requires.context_tokens} that the domain requires"
+    fewest = fewest_tokens(request)
+    return f"its context of {context} tokens cannot hold a request of at least {fewest}" if fewest > context else None
+
+
+def fewest_tokens(request: Request) -> int:
+    """Return a lower bound on the tokens of a request."""
+    return sum(len(message.content.encode("utf-8", "replace")) for message in request.messages) // _MOST_BYTES_A_TOKEN

@@ -1,0 +1,46 @@
+"""The starter lab: the one of this repository, carried in the package as data. Lays it out elsewhere; overwrites nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labmodels.durable import DISK, FileSystem
+from labmodels.errors import StorageFault, Usage
+
+_PARTS = ("labmodels.yaml", "configs", "schemas", "docs")
+_IGNORED = ".labmodels/\n"
+
+
+def lay_out(folder: Path, files: FileSystem = DISK) -> tuple[list[str], list[str]]:
+    """Write the starter lab into `folder` and return the files written and those kept because they were there. Raises Usage, StorageFault."""
+    if folder.exists() and not folder.is_dir():
+        raise Usage(f"{folder} is a file", hint="labmodels init takes a folder")
+    source = starter_folder()
+    written: list[str] = []
+    kept: list[str] = []
+    texts = {path.relative_to(source).as_posix(): path.read_bytes() for part in _PARTS for path in _files(source / part)}
+    texts[".gitignore"] = _IGNORED.encode()
+    # labmodels.yaml goes last: a folder is a lab only when it is whole.
+    for name in sorted(texts, key=lambda name: (name == "labmodels.yaml", name)):
+        target = folder / name
+        if target.exists():
+            kept.append(name)
+            continue
+        files.make_folder(target.parent, 0o755)
+        files.write_file(target, texts[name], 0o644)
+        written.append(name)
+    return written, kept
+
+
+def starter_folder() -> Path:
+    """Return where the starter lab lies: in the installed package, or at the root of a checkout."""
+    packaged = Path(__file__).parent / "starter"
+    checkout = Path(__file__).parents[2]
+    for folder in (packaged, checkout):
+        if (folder / "labmodels.yaml").is_file():
+            return folder
+    raise StorageFault("this installation has no starter lab", hint="pip install --force-reinstall labmodels")
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file())

@@ -1,0 +1,200 @@
+"""Builds the parts of a lab from its configuration and hands each what it needs: the one place that knows them all. Decides nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labmodels.lab import Lab
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from labmodels.embeddings.documents import Passage
+    from labmodels.ledger.record import Ledger
+    from labmodels.providers.protocol import Provider
+    from labmodels.releases.candidate import Request
+    from labmodels.releases.content import Content
+    from labmodels.releases.effective import Choice
+    from labmodels.releases.live import Live
+    from labmodels.releases.store import ReleaseStore
+    from labmodels.router.candidates import Candidate
+    from labmodels.router.loop import Outcome
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody asks, and of whom: a model by name, or whoever serves the domain."""
+
+    text: str
+    environment: str
+    domain: str | None = None
+    model: str | None = None
+    profile: str | None = None
+
+
+def store_of(lab: Lab, environment: str) -> ReleaseStore:
+    """The releases of one environment."""
+    from labmodels.releases.store import ReleaseStore
+
+    return ReleaseStore(lab.environment_folder(environment))
+
+
+def default_environment(lab: Lab) -> str:
+    """The lab's default environment, as labmodels.yaml declares it; dev where it does not."""
+    from labmodels.config.reader import read
+
+    data = read(lab.config_file).data or {}
+    return str(data.get("default_environment", "dev"))
+
+
+def ledger_of(lab: Lab) -> Ledger:
+    """The ledger, created where there is none yet."""
+    from labmodels.durable import DISK
+    from labmodels.ledger.record import Ledger
+
+    DISK.make_folder(lab.state)
+    return Ledger(lab.ledger_file)
+
+
+def live_of(lab: Lab, environment: str) -> Live:
+    """What is live in an environment right now."""
+    from labmodels.releases.live import Live
+
+    return Live(store_of(lab, environment))
+
+
+def request_of(lab: Lab, environment: str, configs: Sequence[str], settings: Sequence[str]) -> Request:
+    """What an operator wants deployed: `configs` by path or name (none: everything), with `--set` values."""
+    from labmodels.config.catalog import find_config
+    from labmodels.releases.candidate import Request, config_paths
+
+    return Request(environment, config_paths(lab, [find_config(lab, config) for config in configs]), tuple(settings))
+
+
+def candidates_of(lab: Lab, live: Live, names: Sequence[str], domain: str | None, choice: Choice) -> list[Candidate]:
+    """The named models as candidates: as they are asked under `choice`, or with the reason why they cannot be."""
+    from labmodels.providers.registry import availability, unavailable
+    from labmodels.router.candidates import Candidate
+
+    found = []
+    for name in names:
+        model = live.language_model(name, domain, choice)
+        if model is None:
+            provider = name.partition("/")[0] if "/" in name else name
+            found.append(Candidate(name, provider, None, unavailable(name)))
+        else:
+            found.append(Candidate(name, model.provider, model, availability(model)))
+    return found
+
+
+def provider_for(lab: Lab, live: Live) -> Callable[[Candidate], Provider]:
+    """The function that builds a candidate's provider; basic_nlp is given the retrieval over the lab's documents."""
+
+    def build(candidate: Candidate) -> Provider:
+        if candidate.model is None:
+            from labmodels.providers.basic_nlp import BasicNlp
+
+            return BasicNlp(lambda query, domain: retrieve(lab, live, query, domain))
+        from labmodels.providers.registry import build as build_provider
+
+        return build_provider(candidate.model)
+
+    return build
+
+
+def retrieve(lab: Lab, live: Live, query: str, domain: str, passages: int = 6) -> list[Passage]:
+    """The passages of the lab's documents that speak of `query`, best first: of the domain's index, or of what its specialised model retrieves from."""
+    from labmodels.embeddings.lexical import retrieve as search
+
+    effective = live.effective
+    specialized = effective.specialized(domain)
+    names = specialized.retrieve.domains if specialized and specialized.retrieve else [domain or _default_index(live)]
+    count = specialized.retrieve.passages if specialized and specialized.retrieve else passages
+    indexes = [index for name in names if (index := effective.index(name))]
+    return [passage for index in indexes for passage in search(lab.root, index, query, count)]
+
+
+def _default_index(live: Live) -> str:
+    """The index of requests without a domain: `primary_models.embeddings` names it."""
+    return live.effective.lab.model_integration.primary_models.get("embeddings", "").partition("/")[2]
+
+
+def ask(lab: Lab, question: Question) -> Outcome:
+    """Ask the lab's models: the live route of the domain, in order, each attempt in the ledger. Raises NoProvider, Usage."""
+    from labmodels.ledger.record import Occasion
+    from labmodels.providers.protocol import Message, Request
+    from labmodels.router.loop import ask as ask_route
+
+    live = live_of(lab, question.environment)
+    effective = live.effective
+    domain = question.domain
+    choice = live.profile(domain, question.profile)
+    specialized = effective.specialized(domain)
+    names = (question.model,) if question.model else effective.route(domain)
+    _require_known(live, question)
+    route = candidates_of(lab, live, names, domain, choice)
+    system = [Message("system", specialized.system_prompt)] if specialized and specialized.system_prompt else []
+    request = Request((*system, Message("user", question.text)), domain or "")
+    deadlines_s = [candidate.model.timeouts.total for candidate in route if candidate.model]
+    occasion = Occasion(question.environment, domain or "", choice.profile, live.release.number)
+    requires = {"requires": specialized.requires} if specialized else {}
+    with ledger_of(lab) as ledger:
+        return ask_route(
+            request, route, provider_for(lab, live), effective.decisions, ledger.record, max(deadlines_s, default=60.0), occasion=occasion, **requires
+        )  # fmt: skip
+
+
+def _require_known(live: Live, question: Question) -> None:
+    """Raise Usage for a model or a domain that the live release does not know."""
+    from difflib import get_close_matches
+
+    from labmodels.config.chains import is_known_name
+    from labmodels.errors import Usage
+
+    effective = live.effective
+    models = effective.names("language_model")
+    if question.model and question.model not in models and not is_known_name(question.model):
+        close = get_close_matches(question.model, models, n=1)
+        raise Usage(f"no model {question.model} is live in {live.environment}", hint=f"did you mean {close[0]}?" if close else f"live: {', '.join(models)}")
+    if question.domain and question.domain not in effective.domains() and effective.index(question.domain) is None:
+        indexes = [name for model in effective.names("embedding_model") for name in effective.content.values(model)["domains"]]
+        known = sorted({*effective.domains(), *indexes})
+        close = get_close_matches(question.domain, known, n=1)
+        raise Usage(f"no domain is called {question.domain} in {live.environment}", hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}")
+
+
+_PROBE_DEADLINE_S = 20.0
+_PROBE_TOKENS = 16
+
+
+def probe_of(lab: Lab, environment: str) -> Callable[[Content, Collection[str]], None]:
+    """The gate of `deploy-config --probe`: one small real request to each changed model that can be asked here. Raises GateFailed."""
+
+    def probe(content: Content, changed: Collection[str]) -> None:
+        from labmodels.config.schema.language_model import Parameters
+        from labmodels.errors import GateFailed, NoProvider
+        from labmodels.ledger.record import Occasion
+        from labmodels.providers.protocol import Message, Request
+        from labmodels.providers.registry import availability, build
+        from labmodels.releases.effective import Choice, Effective
+        from labmodels.router.candidates import Candidate
+        from labmodels.router.loop import ask as ask_route
+
+        effective = Effective(content)
+        request = Request((Message("user", "Reply with the word OK."),), parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
+        with ledger_of(lab) as ledger:
+            for name in effective.names("language_model"):
+                model = effective.language_model(name, None, Choice(None, "", is_switch=False))
+                if name not in changed or model is None or availability(model) is not None:
+                    continue
+                candidate = Candidate(name, model.provider, model.model_copy(update={"output_checks": []}))
+                try:
+                    ask_route(
+                        request, [candidate], lambda asked: build(asked.model), {}, ledger.record, _PROBE_DEADLINE_S,
+                        occasion=Occasion(environment, "", origin="probe"),
+                    )  # fmt: skip
+                except NoProvider as error:
+                    raise GateFailed(f"{name} does not answer: {error}", hint="check its credentials and address, or deploy without --probe") from None
+
+    return probe

@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault in ("cut", "in_band_error", "silent_midway", "bad_event") and k == 3:
                 return self.fail_midway(fault)
             self.chunk(event)
-        if fault not in ("clean_eof", "no_finish") and not self.is_anthropic:
+        if fault not in ("clean_eof", "no_finish", "no_terminator") and not self.is_anthropic:
             self.chunk(b"data: [DONE]\n\n")
         self.wfile.write(b"0\r\n\r\n")
         return None
@@ -305,7 +305,8 @@ def _anthropic_events(pieces: list[str], finish: str | None, body: dict[str, Any
         return
     delta = {"type": "message_delta", "delta": {"stop_reason": finish}}
     yield delta if fault == "no_usage" else delta | {"usage": {"output_tokens": 6}}
-    yield {"type": "message_stop"}
+    if fault != "no_terminator":
+        yield {"type": "message_stop"}
 
 
 def _drip_headers(handler: _Handler) -> None:

@@ -19,6 +19,7 @@ from labmodels.config.schema import KINDS
 from labmodels.config.schema.base import ENVIRONMENTS, Document
 from labmodels.config.schema.shape import merge_keys
 from labmodels.config.validate import validate
+from labmodels.embeddings.lexical import retrieve
 from labmodels.lab import Lab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -178,6 +179,23 @@ def test_every_page_is_reached_from_the_index():
             pending += [(page.parent / target.partition("#")[0]).resolve() for target in re.findall(r"\]\(([^)\s:]+)\)", text_of(page))]
     own = {page for page in (ROOT / "docs").rglob("*.md") if "decisions" not in page.parts and page.name != "log.md"}
     assert own - linked == set()
+
+
+@pytest.mark.parametrize(
+    ("question", "domain", "page"),
+    [
+        ("how do I roll back a release?", "documentation", "docs/releases.md"),
+        ("what is drift?", "documentation", "docs/releases.md"),
+        ("how do I set a budget?", "documentation", "docs/configuration.md"),
+        ("how do I rotate a provider key?", "procedures", "docs/procedures/rotate-a-provider-key.md"),
+        ("what do I do in a provider outage?", "procedures", "docs/procedures/provider-outage.md"),
+        ("my plan is stale", "troubleshooting", "docs/troubleshooting.md"),
+    ],
+)
+def test_an_operators_question_finds_the_page_that_answers_it(question, domain, page):
+    embeddings = catalog().by_name["text_embeddings"]
+    declared = embeddings.model.model_validate(embeddings.data).domains[domain]
+    assert page in {passage.path for passage in retrieve(ROOT, declared, question, 3)}
 
 
 def commands(text: str) -> set[str]:

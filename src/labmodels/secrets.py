@@ -11,6 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from labmodels.errors import LabmodelsError, MissingExtra, Usage
@@ -131,24 +132,27 @@ def _read_keyring(place: str) -> str:
 
 
 # The shapes that issuers document. Each wants enough random-looking characters that prose and placeholders do not match.
-_SHAPES = re.compile(
-    r"""
-      -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(?:.*?-----END\ [A-Z ]*PRIVATE\ KEY-----)?
-    | (?<![A-Za-z0-9_-]) (?:
-          sk-(?:ant-|proj-|or-|svcacct-|admin-)?[A-Za-z0-9_-]{16,}
-        | gh[pousr]_[A-Za-z0-9]{30,}
-        | github_pat_[A-Za-z0-9_]{40,}
-        | glpat-[A-Za-z0-9_-]{18,}
-        | (?:AKIA|ASIA)[A-Z0-9]{16}
-        | xox[abeoprs]-[A-Za-z0-9-]{12,}
-        | AIza[A-Za-z0-9_-]{30,}
-        | hf_[A-Za-z0-9]{24,}
-        | eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
-      ) (?![A-Za-z0-9])
-    | (?<![A-Za-z]) Bearer\ [A-Za-z0-9._~+/-]{20,}=*
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+@cache
+def _shapes() -> re.Pattern[str]:
+    return re.compile(
+        r"""
+          -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----(?:.*?-----END\ [A-Z ]*PRIVATE\ KEY-----)?
+        | (?<![A-Za-z0-9_-]) (?:
+              sk-(?:ant-|proj-|or-|svcacct-|admin-)?[A-Za-z0-9_-]{16,}
+            | gh[pousr]_[A-Za-z0-9]{30,}
+            | github_pat_[A-Za-z0-9_]{40,}
+            | glpat-[A-Za-z0-9_-]{18,}
+            | (?:AKIA|ASIA)[A-Z0-9]{16}
+            | xox[abeoprs]-[A-Za-z0-9-]{12,}
+            | AIza[A-Za-z0-9_-]{30,}
+            | hf_[A-Za-z0-9]{24,}
+            | eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
+          ) (?![A-Za-z0-9])
+        | (?<![A-Za-z]) Bearer\ [A-Za-z0-9._~+/-]{20,}=*
+        """,
+        re.VERBOSE | re.DOTALL,
+    )
+
 
 _BEGINNINGS = (
     "-----BEGIN", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "xox", "AIza", "hf_", "eyJ",
@@ -168,11 +172,11 @@ def looks_like_secret(text: str) -> bool:
     """Whether `text` holds what has the shape of a well-known key, token or private key."""
     if not any(beginning in text for beginning in _BEGINNINGS):  # plain searches: a thousand files pass here
         return False
-    return any(_is_random(match[0]) for match in _SHAPES.finditer(text))
+    return any(_is_random(match[0]) for match in _shapes().finditer(text))
 
 
 def redact(text: str) -> str:
     """Return `text` with every secret that this process resolved, and everything shaped like one, as ***."""
     for value in sorted(_resolved, key=len, reverse=True):  # a secret that contains another goes first
         text = text.replace(value, _MASK)
-    return _SHAPES.sub(lambda match: _MASK if _is_random(match[0]) else match[0], text)
+    return _shapes().sub(lambda match: _MASK if _is_random(match[0]) else match[0], text)

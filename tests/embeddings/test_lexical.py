@@ -26,6 +26,11 @@ def test_a_heading_speaks_for_what_is_below_it():
     assert rank("deployed to production", PASSAGES, 3)[0] == DEPLOY
 
 
+def test_a_passage_is_found_by_its_headings_alone_the_nearest_first():
+    inner, outer = passage("Do it twice.", "Gateway", "Restart"), passage("Wait a minute.", "Restart", "Gateway")
+    assert rank("restart", [outer, inner, KEYS], 3) == [inner, outer]
+
+
 def test_two_words_find_their_compound_and_the_compound_the_words():
     assert rank("rollback", [KEYS, passage("Roll back at once."), DEPLOY], 1)[0].text == "Roll back at once."
     assert rank("roll back", [KEYS, passage("Use rollback."), DEPLOY], 1)[0].text == "Use rollback."
@@ -46,6 +51,13 @@ def test_a_domain_is_read_from_its_files(tmp_path):
     (tmp_path / "b.md").write_text("# Other\n\nRotate.\n")
     (found, *_) = retrieve(tmp_path, EmbeddingDomain(group="text", sources=["*.md"]), "rotate keys", 1)
     assert (found.path, found.line, found.trail) == ("a.md", 3, ("Keys",))
+
+
+def test_a_procedure_is_given_with_all_of_its_steps(tmp_path):
+    steps = "".join(f"{n}. Step {n}\n\n   ```\n   run {n}\n   ```\n\n" for n in range(1, 6))
+    (tmp_path / "a.md").write_text(f"# Restart the gateway\n\n{steps}# Other\n\nNothing.\n")
+    found = retrieve(tmp_path, EmbeddingDomain(group="text", sources=["*.md"]), "restart the gateway", 3)
+    assert len(found) == 10 and {one.trail for one in found} == {("Restart the gateway",)}
 
 
 @given(st.lists(st.lists(st.sampled_from(["roll", "back", "key", "plan"]), max_size=5).map(" ".join), max_size=8), st.integers(1, 5))

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sqlite3
 import stat
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -55,6 +56,39 @@ def test_four_processes_that_open_a_new_ledger_at_once_lose_no_row(tmp_path):
     found = rows(path)
     assert len(found) == len({row["id"] for row in found}) == 200
     assert {row["candidate"] for row in found} == {str(process.pid) for process in processes}
+
+
+def test_two_that_meet_a_new_file_at_the_same_instant_both_open_it(tmp_path, monkeypatch):
+    path, seen, opened = tmp_path / "ledger.db", [], []
+    other = threading.Thread(target=lambda: opened.append(Ledger(path).close()))
+    version = record._version
+
+    def version_and_a_rival(connection):
+        seen.append(version(connection))
+        if len(seen) == 2:  # under our lock: the rival comes between our look and our writing
+            other.start()
+            other.join(0.3)
+        return seen[-1]
+
+    monkeypatch.setattr(record, "_version", version_and_a_rival)
+    Ledger(path).close()
+    other.join(30)
+    assert len(opened) == 1
+
+
+def test_a_new_file_whose_lock_is_taken_is_waited_for():
+    class Reluctant:
+        refusals = 2
+
+        def execute(self, statement):
+            if self.refusals:
+                self.refusals -= 1
+                raise sqlite3.OperationalError("database is locked")
+            self.done = statement
+
+    connection = Reluctant()
+    record._use_wal(connection)
+    assert connection.done == "PRAGMA journal_mode = WAL"
 
 
 def test_a_row_holds_what_the_attempt_says_and_null_for_what_is_unknown(tmp_path):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PAUSE_S = 0.0005  # leaves the processor to the process under test
+PAUSE_S = 0.005  # leaves the processor to the process under test
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,11 @@ def test_whatever_the_table_says_a_candidate_is_left_after_its_tries(error_class
     assert not isinstance(step, Retry)
 
 
+@pytest.mark.parametrize("error_class", ["quota_exhausted", "auth"])
+def test_an_empty_account_and_a_wrong_key_are_not_retried_even_if_the_table_says_so(error_class):
+    assert decide(error_class, {error_class: "retry"}, 1, Retries(attempts=5), 60.0, draw=lambda: 0.0) == Next()
+
+
 @given(st.integers(1, 10), draws)
 def test_the_wait_is_drawn_below_a_ceiling_that_doubles(tries, draw):
     allowed = Retries(attempts=10, backoff="500 ms", max_backoff="20 s")

@@ -106,7 +106,7 @@ def _installed_providers() -> tuple[str, ...]:
 
 
 def _domain_references(state: DeclaredState) -> Iterator[Fault]:
-    indexes = {domain for model in state.embeddings.values() for domain in model.domains}
+    indexes = {index for _, index in _indexes(state)}
     for specialized in state.specialized.values():
         document = state.catalog.by_name[specialized.name]
         if specialized.profile is not None:
@@ -114,6 +114,15 @@ def _domain_references(state: DeclaredState) -> Iterator[Fault]:
         if specialized.retrieve is not None:
             for index, domain in enumerate(specialized.retrieve.domains):
                 yield from _target(document, ("retrieve", "domains", index), "embedding domain", domain, indexes)
+
+
+def _indexes(state: DeclaredState) -> list[tuple[str, str]]:
+    """Return the embedding models with the domains they index, by name. On plain values: their schema is not needed to know their names."""
+    found = []
+    for document in state.catalog.of_kind("embedding_model"):
+        domains = document.data.get("domains")
+        found += [(document.name, domain) for domain in domains] if isinstance(domains, dict) else []
+    return found
 
 
 # -- the integration block -----------------------------------------------------------------------------------------------
@@ -126,7 +135,7 @@ def _integration(state: DeclaredState, lab: LabFile, document: Document) -> Iter
     for domain, target in lab.model_integration.primary_models.items():
         path = (*here, "primary_models", domain)
         if domain == "embeddings":
-            yield from _target(document, path, "embedding domain", target, [f"{name}/{index}" for name, model in state.embeddings.items() for index in model.domains])
+            yield from _target(document, path, "embedding domain", target, [f"{name}/{index}" for name, index in _indexes(state)])
         else:
             yield from _model_target(state, document, path, target)
     if "language" not in lab.model_integration.primary_models:
@@ -138,7 +147,7 @@ def _integration(state: DeclaredState, lab: LabFile, document: Document) -> Iter
 def _chain_shapes(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
     fallback = state.fallback
     document = state.catalog.by_name[fallback.name] if fallback else None
-    domains = {chains.DEFAULT_CHAIN, *state.specialized, *lab.model_integration.primary_models, *(domain for model in state.embeddings.values() for domain in model.domains)}
+    domains = {chains.DEFAULT_CHAIN, *state.specialized, *lab.model_integration.primary_models, *(index for _, index in _indexes(state))}
     if fallback and document:
         for name, chain in fallback.chains.items():
             if name not in domains:

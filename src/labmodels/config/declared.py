@@ -12,7 +12,6 @@ from labmodels.config.layers import merge
 from labmodels.config.schema.base import Declared
 
 if TYPE_CHECKING:
-    from labmodels.config.schema.embedding_model import EmbeddingModel
     from labmodels.config.schema.fallback import Fallback
     from labmodels.config.schema.lab_file import LabFile
     from labmodels.config.schema.language_model import LanguageModel
@@ -58,11 +57,6 @@ class DeclaredState:
     def specialized(self) -> dict[str, SpecializedModel]:
         """The specialised models by domain."""
         return {found.domain: found for found in cast("dict[str, SpecializedModel]", self._all("specialized_model")).values()}
-
-    @cached_property
-    def embeddings(self) -> dict[str, EmbeddingModel]:
-        """The embedding models by name."""
-        return cast("dict[str, EmbeddingModel]", self._all("embedding_model"))
 
     def language_document(self, name: str) -> Document | None:
         """Return the valid language model config called `name`."""

@@ -18,6 +18,7 @@ from labmodels.config.secret_scan import literal_secrets, undefined_references
 from labmodels.config.surprises import surprises
 
 _OVERLAYING = ("performance_profile", "specialized_model")
+_JUDGED_BY = (*_OVERLAYING, "fallback")  # what the checks across files read, whichever file is selected
 
 
 class Validation(NamedTuple):
@@ -37,7 +38,8 @@ class Validation(NamedTuple):
 def validate(catalog: Catalog, selected: Collection[Path] | None = None) -> Validation:
     """Validate the documents of `catalog`. With `selected`, check and report what concerns these files: findings in them, or caused by them."""
     chosen = frozenset(source.path for source in catalog.sources) if selected is None else frozenset(selected)
-    small = check_alone([*([catalog.lab_file] if catalog.lab_file else []), *(document for document in catalog.documents if document.kind != "language_model")])
+    needed = [document for document in catalog.documents if document.path in chosen or document.kind in _JUDGED_BY]
+    small = check_alone([*([catalog.lab_file] if catalog.lab_file else []), *(document for document in needed if document.kind != "language_model")])
     routes = _routes(catalog, small.valid)
     everything = any(document.path in chosen and document.kind in _OVERLAYING for document in catalog.documents)
     models = [document for document in catalog.of_kind("language_model") if everything or document.path in chosen or document.name in routes]

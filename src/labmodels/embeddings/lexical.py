@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 _K1, _B = 1.2, 0.75
 _NEAREST_HEADING, _OUTER_HEADING = 2.0, 0.7  # how often a heading's term counts as if the passage held it
+_LONGEST_REST = 20  # passages; a section beyond that is no procedure
 
 
 def retrieve(root: Path, domain: EmbeddingDomain, query: str, k: int) -> list[Passage]:
-    """Return the `k` passages of a domain's documents that speak most of the query, the best first."""
+    """Return the `k` passages that speak most of the query, the best first; then the rest of the section of the best one.
+
+    A procedure alternates steps and commands, each a passage: cut off at `k`, it would be given without its last steps.
+    """
     found = [passage for document in documents(root, domain) for passage in passages(document)]
-    return rank(query, found, k)
+    best = rank(query, found, k)
+    rest = [one for one in found if best and (one.path, one.trail) == (best[0].path, best[0].trail) and one not in best]
+    return best + rest[:_LONGEST_REST]
 
 
 def rank(query: str, candidates: Sequence[Passage], k: int) -> list[Passage]:

@@ -155,9 +155,8 @@ def _units(passage: FoundPassage) -> Iterator[_Unit]:
     begin = 0
     for end, following in [*((match.start(), match.end()) for match in boundary.finditer(passage.text)), (len(passage.text),) * 2]:
         text = passage.text[begin:end]
-        lead = len(text) - len(text.lstrip("\n"))
-        line = passage.line + passage.text.count("\n", 0, begin + lead)
-        text, begin = text.strip("\n").rstrip(), following
+        line = passage.line + passage.text.count("\n", 0, begin)
+        text, begin = text.rstrip(), following
         if _RULE.fullmatch(text) or _CONTROL.search(text) or looks_like_secret(text):
             continue
         source = Source(passage.path, line, line + text.count("\n"), text)

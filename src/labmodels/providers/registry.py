@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from labmodels.config.schema.base import BASIC_NLP, CUSTOM_MODELS
 from labmodels.errors import MissingExtra, Usage
 from labmodels.providers.endpoint import missing
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from labmodels.config.schema.language_model import LanguageModel
     from labmodels.providers.protocol import Provider
 
@@ -36,12 +38,11 @@ def _llama_cpp(model: LanguageModel, environ: Environ) -> Provider:
     return LlamaCpp(model, environ)
 
 
-class _Entry:
+class _Entry(NamedTuple):
     """A provider of our own: how it is built, and the package that it needs."""
 
-    def __init__(self, build: Callable[[LanguageModel, Environ], Provider], package: str) -> None:
-        self.build = build
-        self.package = package
+    build: Callable[[LanguageModel, Environ], Provider]
+    package: str
 
 
 PROVIDERS: dict[str, _Entry] = {
@@ -85,19 +86,17 @@ def unavailable(name: str) -> str | None:
 
 def is_known(provider: str) -> bool:
     """Whether a provider of this name is built in or brought by an installed package."""
-    return provider in PROVIDERS or bool(_entry_points(provider))
+    return provider in PROVIDERS or bool(_brought(provider))
 
 
-def _entry_points(provider: str) -> tuple[object, ...]:
+def _brought(provider: str) -> Sequence[EntryPoint]:
     from importlib.metadata import entry_points
 
     return tuple(entry_points(group=ENTRY_POINTS, name=provider))
 
 
 def _third_party(provider: str) -> Callable[[LanguageModel, Environ], Provider]:
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=ENTRY_POINTS, name=provider):
+    for point in _brought(provider):
         builder: Callable[[LanguageModel, Environ], Provider] = point.load()
         return builder
     raise Usage(

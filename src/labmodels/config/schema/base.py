@@ -1,7 +1,5 @@
 """What every declared model shares: strictness, names, references to secrets, and the keys all kinds of documents have."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal, get_args
 
@@ -19,7 +17,7 @@ CUSTOM_MODELS = ("custom/lab_assistant", "custom/code_reviewer", "custom/infrast
 class Declared(BaseModel):
     """A block of a configuration: unknown keys are errors, nothing is coerced, and it never changes once read."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class MergeKey:
@@ -63,6 +61,8 @@ PositiveInt = Annotated[int, Field(gt=0)]
 
 class Document(Declared):
     """The keys that every file in `configs/` has."""
+
+    model_config = ConfigDict(defer_build=True)  # blocks are built once and shared; a document is built when one is met
 
     name: Name
     description: str = Field("", description="What it is for, in a line.")

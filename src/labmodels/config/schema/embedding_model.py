@@ -1,7 +1,5 @@
 """Embedding models with the domains they index, and how search combines what they find."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
@@ -37,16 +35,16 @@ class EmbeddingModel(Document):
     provider: Literal["sentence_transformers", "openai"]
     model: str = Field(min_length=1)
     base_url: BaseUrl | None = None
-    credentials: Credentials = Credentials()
+    credentials: Credentials = Field(default_factory=Credentials)
     dimensions: PositiveInt
     max_tokens: PositiveInt
     modalities: list[Literal["text", "image"]] = Field(["text"], min_length=1)
     normalize: Flag = True
     pooling: Literal["mean", "cls", "last", "model"] = Field("model", description="model: as the weights' own configuration says.")
-    prompts: Prompts = Prompts()
+    prompts: Prompts = Field(default_factory=Prompts)
     batch_size: int = Field(64, ge=1, le=4096)
     precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
-    rate_limits: RateLimits = RateLimits()
+    rate_limits: RateLimits = Field(default_factory=RateLimits)
     prices: Prices | None = None
     domains: dict[Name, EmbeddingDomain] = Field({}, description="The indexes that this encoder fills.")
 
@@ -64,6 +62,6 @@ class SemanticSearch(Document):
     kind: Literal["semantic_search"] = "semantic_search"
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
     results: int = Field(10, ge=1, le=100)
-    fusion: Fusion = Fusion()
+    fusion: Fusion = Field(default_factory=Fusion)
     domain_weights: dict[Name, Fusion] = Field({}, description="A fusion of its own for a domain, where it was measured to be better.")
     synonyms: dict[str, list[str]] = Field({}, description="The lab's own words: a query with one also finds the others.")

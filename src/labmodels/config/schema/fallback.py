@@ -1,7 +1,5 @@
 """The fallback chains of each domain, and what the router does after each kind of error."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

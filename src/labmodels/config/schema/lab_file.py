@@ -1,7 +1,5 @@
 """labmodels.yaml: which models serve what, what happens when they fail, and what is watched."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -34,15 +32,15 @@ class PerformanceMonitoring(Declared):
 
     enabled: Flag = True
     metrics: list[Metric] = ["latency", "accuracy", "cost_per_request"]
-    alert_thresholds: AlertThresholds = AlertThresholds()
+    alert_thresholds: AlertThresholds = Field(default_factory=AlertThresholds)
 
 
 class ModelIntegration(Declared):
     """How the lab's models work together."""
 
     primary_models: dict[Name, PrimaryTarget] = Field(description="By domain; `language` serves every domain that is not named, `embeddings` is the default index.")
-    fallback_strategy: FallbackStrategy = FallbackStrategy()
-    performance_monitoring: PerformanceMonitoring = PerformanceMonitoring()
+    fallback_strategy: FallbackStrategy = Field(default_factory=FallbackStrategy)
+    performance_monitoring: PerformanceMonitoring = Field(default_factory=PerformanceMonitoring)
 
 
 class Releases(Declared):
@@ -60,6 +58,6 @@ class LabFile(Declared):
     owner: str = ""
     default_environment: Environment = "dev"
     default_profile: Name | None = Field(None, description="The performance profile of every domain that names none.")
-    releases: Releases = Releases()
+    releases: Releases = Field(default_factory=Releases)
     model_integration: ModelIntegration
     environments: dict[Environment, dict[str, Any]] = Field({}, json_schema_extra={"x-overlay-of": "document"})

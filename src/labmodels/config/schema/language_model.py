@@ -1,11 +1,9 @@
 """A language model: who serves it, what it can do, what it may cost, and how it is asked."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from labmodels.config.schema.base import BaseUrl, Declared, Document, Flag, MergeKey, Name, PositiveInt, SecretReference
@@ -134,13 +132,15 @@ class Overlay(Declared):
 class Tunables(Declared):
     """The keys of a language model that overlays may change, and the two that bound them. What an overlay cannot change need not be checked again under it."""
 
+    model_config = ConfigDict(defer_build=True)
+
     context_tokens: PositiveInt = Field(description="Input and output together.")
     max_output_tokens: PositiveInt | None = Field(None, description="The most that the model can write; null when only the context limits it.")
     parameters: Parameters = Field(default_factory=Parameters)
-    timeouts: Timeouts = Timeouts()
-    retries: Retries = Retries()
-    rate_limits: RateLimits = RateLimits()
-    budgets: Budgets = Budgets()
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    retries: Retries = Field(default_factory=Retries)
+    rate_limits: RateLimits = Field(default_factory=RateLimits)
+    budgets: Budgets = Field(default_factory=Budgets)
     output_checks: OutputChecks = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -163,8 +163,8 @@ class LanguageModel(Tunables, Document):
     provider: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="openai, anthropic, llama_cpp, or one that an installed package brings.")
     model: str = Field(min_length=1, description="The provider's own name of the model.")
     base_url: BaseUrl | None = Field(None, description="null is the provider's own address.")
-    credentials: Credentials = Credentials()
+    credentials: Credentials = Field(default_factory=Credentials)
     local: Flag = Field(False, description="Whether requests stay on the lab's own machines.")
-    capabilities: Capabilities = Capabilities()
+    capabilities: Capabilities = Field(default_factory=Capabilities)
     prices: Prices | None = Field(None, description="null is unknown, not free; a local model says $0.")
     tuning_model: str | None = Field(None, description="The model that fine-tune starts from when it is given this name.")

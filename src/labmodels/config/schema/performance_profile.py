@@ -1,7 +1,5 @@
 """A performance profile: one way of running every model, from cheap and quick to slow and careful."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -38,5 +36,5 @@ class PerformanceProfile(Document):
 
     kind: Literal["performance_profile"] = "performance_profile"
     weights: Weights
-    demand: Demand = Demand()
-    overlay: Overlay = Field(Overlay(), json_schema_extra={"x-overlay-of": "overlay"})
+    demand: Demand = Field(default_factory=Demand)
+    overlay: Overlay = Field(default_factory=Overlay, json_schema_extra={"x-overlay-of": "overlay"})

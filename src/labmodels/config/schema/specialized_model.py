@@ -1,7 +1,5 @@
 """A specialised model: what one domain asks of whichever language model answers for it."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field
@@ -34,7 +32,7 @@ class SpecializedModel(Document):
     domain: Name = Field(description="The domain whose requests it shapes.")
     task: Literal["code_analysis", "text_generation", "summarization", "translation", "classification", "question_answering"]
     system_prompt: str = ""
-    requires: Requirements = Requirements()
+    requires: Requirements = Field(default_factory=Requirements)
     profile: Name | None = Field(None, description="The performance profile of this domain; null is the lab's default.")
     retrieve: Retrieval | None = None
-    overlay: Overlay = Field(Overlay(), description="Laid over the language model's config for this domain.", json_schema_extra={"x-overlay-of": "overlay"})
+    overlay: Overlay = Field(default_factory=Overlay, description="Laid over the language model's config for this domain.", json_schema_extra={"x-overlay-of": "overlay"})

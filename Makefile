@@ -42,7 +42,7 @@ check: $(VENV)/.light
 	@echo "format, lint, types and import floors hold"
 
 reliability: $(VENV)/.light
-	@$(BIN)/python -m tests.reliability.driver --points 500
+	@$(BIN)/python -m tests.reliability --points 500
 
 bench: $(VENV)/.light
 	@$(BIN)/python -m benchmarks

@@ -1,6 +1,6 @@
 """Finds what looks like a secret in the files of this repository; prints places, never values. The shapes are labmodels.secrets'.
 
-A made-up key in a test says so: its line holds one of `MADE_UP`.
+Tests need keys that look real. A test file that holds one says "made-up", "canary" or "canaries" somewhere; no other file can.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from pathlib import Path
 from labmodels.secrets import looks_like_secret
 
 ROOT = Path(__file__).resolve().parent.parent
-MADE_UP = ("canary", "example", "made-up", "fake")
+MADE_UP = ("made-up", "canary", "canaries")
 
 
-def suspicious_lines(text: str) -> list[int]:
-    """Return the numbers (from 1) of the lines that hold what looks like a secret and do not say that it is made up."""
-    lines = enumerate(text.splitlines(), start=1)
-    return [number for number, line in lines if looks_like_secret(line) and not any(word in line.lower() for word in MADE_UP)]
+def suspicious_lines(name: str, text: str) -> list[int]:
+    """Return the numbers (from 1) of the lines of file `name` that hold what looks like a secret and was not made up."""
+    if name.startswith("tests/") and any(word in text.lower() for word in MADE_UP):
+        return []
+    return [number for number, line in enumerate(text.splitlines(), start=1) if looks_like_secret(line)]
 
 
 def main() -> int:
@@ -28,11 +29,10 @@ def main() -> int:
     )
     names = sorted(set(listed.stdout.decode().split("\0")) - {""})
     found = 0
-    for path in (ROOT / name for name in names):
-        if path.is_file():
-            for number in suspicious_lines(path.read_text(encoding="utf-8", errors="replace")):
-                print(f"{path.relative_to(ROOT)}:{number}: this looks like a secret", file=sys.stderr)
-                found += 1
+    for name in filter(lambda name: (ROOT / name).is_file(), names):
+        for number in suspicious_lines(name, (ROOT / name).read_text(encoding="utf-8", errors="replace")):
+            print(f"{name}:{number}: this looks like a secret", file=sys.stderr)
+            found += 1
     if not found:
         print(f"no secret in {len(names)} files")
     return 1 if found else 0

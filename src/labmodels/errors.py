@@ -2,7 +2,7 @@
 
 LabmodelsError
 ├── Usage                 2   the command line or an argument is wrong
-├── InvalidConfiguration  1   the configuration has errors (diagnostics attached)
+├── InvalidConfiguration  1   the configuration has errors (in config/diagnostics.py, with its findings)
 ├── NoVerdict             3   a verdict was asked for and there is no data for one
 ├── StalePlan             4   what a plan or a run relied on has moved
 ├── GateFailed            5   a gate refused the candidate; the previous state is still live
@@ -19,12 +19,6 @@ A message states the fact with its path, line and value; the hint names the next
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from labmodels.config.diagnostics import Diagnostic
 
 
 class ExitCode(IntEnum):
@@ -33,6 +27,7 @@ class ExitCode(IntEnum):
     meaning: str
 
     def __new__(cls, value: int, meaning: str) -> ExitCode:
+        """Return the member for a value and its meaning."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning
@@ -77,21 +72,6 @@ class Usage(LabmodelsError):
     exit_code = ExitCode.USAGE
 
 
-class InvalidConfiguration(LabmodelsError):
-    """The configuration that a command needs has errors: `diagnostics`, which are printed before the message."""
-
-    exit_code = ExitCode.VERDICT_NO
-
-    def __init__(self, message: str, diagnostics: Sequence[Diagnostic]) -> None:
-        super().__init__(message, hint="labmodels validate-config")
-        self.diagnostics = diagnostics
-
-    def as_json(self) -> dict[str, object]:
-        """Return the error object with its findings."""
-        found = [{"code": one.code, "message": one.message, "path": str(one.span.path), "line": one.span.line, "column": one.span.column} for one in self.diagnostics if one.is_error]
-        return {**super().as_json(), "diagnostics": found}
-
-
 class NoVerdict(LabmodelsError):
     """A verdict was asked for and the data does not carry one."""
 
@@ -104,7 +84,9 @@ class StalePlan(LabmodelsError):
     exit_code = ExitCode.STALE
 
     def __init__(self, plan: str, moved_key: str, planned: str, found: str) -> None:
-        super().__init__(f"{plan} is stale: {moved_key} was {planned} when this was planned and is {found} now", hint="labmodels plan -o NEW.json")
+        super().__init__(
+            f"{plan} is stale: {moved_key} was {planned} when this was planned and is {found} now", hint="labmodels plan -o NEW.json"
+        )
 
 
 class GateFailed(LabmodelsError):

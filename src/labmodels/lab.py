@@ -50,7 +50,10 @@ def find_lab(explicit: Path | None = None) -> Lab:
 
 @contextmanager
 def locked(path: Path, wait_s: float) -> Iterator[None]:
-    """Hold the exclusive lock at `path`; raise Busy when it is not free within `wait_s` seconds. The kernel frees it when its holder dies."""
+    """Hold the exclusive lock at `path`; raise Busy when it is not free within `wait_s` seconds.
+
+    The kernel frees it when its holder dies.
+    """
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
@@ -70,6 +73,10 @@ def _wait_for(handle: int, path: Path, deadline: float) -> None:
         except BlockingIOError:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
-                raise Busy(f"another command holds {path}", hint="try again when it has finished, or wait longer with --lock-wait") from None
+                raise Busy(
+                    f"another command holds {path}", hint="try again when it has finished, or wait longer with --lock-wait"
+                ) from None
             time.sleep(min(pause_s, remaining_s))
             pause_s = min(pause_s * 1.5, 0.1)
+        except OSError as error:  # a file system without locks, or out of them
+            raise StorageFault.of(error, f"lock {path}") from error

@@ -51,7 +51,7 @@ class Secret:
         raise TypeError("a secret is not serialised")
 
 
-class _Undefined(Exception):  # noqa: N818
+class _Undefined(Exception):
     """A reference that leads to nothing; its text is the reason, by name."""
 
 

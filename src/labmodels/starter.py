@@ -12,7 +12,10 @@ _IGNORED = ".labmodels/\n"
 
 
 def lay_out(folder: Path, files: FileSystem = DISK) -> tuple[list[str], list[str]]:
-    """Write the starter lab into `folder` and return the files written and those kept because they were there. Raises Usage, StorageFault."""
+    """Write the starter lab into `folder` and return the files written and those kept because they were there.
+
+    Raises Usage, StorageFault.
+    """
     if folder.exists() and not folder.is_dir():
         raise Usage(f"{folder} is a file", hint="labmodels init takes a folder")
     source = starter_folder()

@@ -1,4 +1,7 @@
-"""Builds the parts of a lab from its configuration and hands each what it needs: the one place that knows them all. Decides nothing itself."""
+"""Builds the parts of a lab from its configuration and hands each what it needs: the one place that knows them all.
+
+Decides nothing itself.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from labmodels.lab import Lab
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from labmodels.config.schema.language_model import LanguageModel
     from labmodels.embeddings.documents import Passage
     from labmodels.ledger.record import Ledger
     from labmodels.providers.protocol import Provider
@@ -104,7 +108,7 @@ def provider_for(lab: Lab, live: Live) -> Callable[[Candidate], Provider]:
 
 
 def retrieve(lab: Lab, live: Live, query: str, domain: str, passages: int = 6) -> list[Passage]:
-    """The passages of the lab's documents that speak of `query`, best first: of the domain's index, or of what its specialised model retrieves from."""
+    """The passages that speak of `query`, best first: from the domain's index, or from those its specialised model names."""
     from labmodels.embeddings.lexical import retrieve as search
 
     effective = live.effective
@@ -122,6 +126,7 @@ def _default_index(live: Live) -> str:
 
 def ask(lab: Lab, question: Question) -> Outcome:
     """Ask the lab's models: the live route of the domain, in order, each attempt in the ledger. Raises NoProvider, Usage."""
+    from labmodels.config.schema.specialized_model import Requirements
     from labmodels.ledger.record import Occasion
     from labmodels.providers.protocol import Message, Request
     from labmodels.router.loop import ask as ask_route
@@ -136,13 +141,20 @@ def ask(lab: Lab, question: Question) -> Outcome:
     route = candidates_of(lab, live, names, domain, choice)
     system = [Message("system", specialized.system_prompt)] if specialized and specialized.system_prompt else []
     request = Request((*system, Message("user", question.text)), domain or "")
-    deadlines_s = [candidate.model.timeouts.total for candidate in route if candidate.model]
+    # Each candidate may take the time that its config gives it; the request as a whole, the sum.
+    deadline_s = sum(candidate.model.timeouts.total if candidate.model else _BUILT_IN_DEADLINE_S for candidate in route)
     occasion = Occasion(question.environment, domain or "", choice.profile, live.release.number)
-    requires = {"requires": specialized.requires} if specialized else {}
     with ledger_of(lab) as ledger:
         return ask_route(
-            request, route, provider_for(lab, live), effective.decisions, ledger.record, max(deadlines_s, default=60.0), occasion=occasion, **requires
-        )  # fmt: skip
+            request,
+            route,
+            provider_for(lab, live),
+            effective.decisions,
+            ledger.record,
+            deadline_s,
+            occasion=occasion,
+            requires=specialized.requires if specialized else Requirements(),
+        )
 
 
 def _require_known(live: Live, question: Question) -> None:
@@ -156,14 +168,21 @@ def _require_known(live: Live, question: Question) -> None:
     models = effective.names("language_model")
     if question.model and question.model not in models and not is_known_name(question.model):
         close = get_close_matches(question.model, models, n=1)
-        raise Usage(f"no model {question.model} is live in {live.environment}", hint=f"did you mean {close[0]}?" if close else f"live: {', '.join(models)}")
+        raise Usage(
+            f"no model {question.model} is live in {live.environment}",
+            hint=f"did you mean {close[0]}?" if close else f"live: {', '.join(models)}",
+        )
     if question.domain and question.domain not in effective.domains() and effective.index(question.domain) is None:
         indexes = [name for model in effective.names("embedding_model") for name in effective.content.values(model)["domains"]]
         known = sorted({*effective.domains(), *indexes})
         close = get_close_matches(question.domain, known, n=1)
-        raise Usage(f"no domain is called {question.domain} in {live.environment}", hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}")
+        raise Usage(
+            f"no domain is called {question.domain} in {live.environment}",
+            hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}",
+        )
 
 
+_BUILT_IN_DEADLINE_S = 60.0
 _PROBE_DEADLINE_S = 20.0
 _PROBE_TOKENS = 16
 
@@ -172,29 +191,34 @@ def probe_of(lab: Lab, environment: str) -> Callable[[Content, Collection[str]],
     """The gate of `deploy-config --probe`: one small real request to each changed model that can be asked here. Raises GateFailed."""
 
     def probe(content: Content, changed: Collection[str]) -> None:
-        from labmodels.config.schema.language_model import Parameters
-        from labmodels.errors import GateFailed, NoProvider
-        from labmodels.ledger.record import Occasion
-        from labmodels.providers.protocol import Message, Request
-        from labmodels.providers.registry import availability, build
+        from labmodels.providers.registry import availability
         from labmodels.releases.effective import Choice, Effective
-        from labmodels.router.candidates import Candidate
-        from labmodels.router.loop import ask as ask_route
 
         effective = Effective(content)
-        request = Request((Message("user", "Reply with the word OK."),), parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
-        with ledger_of(lab) as ledger:
-            for name in effective.names("language_model"):
-                model = effective.language_model(name, None, Choice(None, "", is_switch=False))
-                if name not in changed or model is None or availability(model) is not None:
-                    continue
-                candidate = Candidate(name, model.provider, model.model_copy(update={"output_checks": []}))
-                try:
-                    ask_route(
-                        request, [candidate], lambda asked: build(asked.model), {}, ledger.record, _PROBE_DEADLINE_S,
-                        occasion=Occasion(environment, "", origin="probe"),
-                    )  # fmt: skip
-                except NoProvider as error:
-                    raise GateFailed(f"{name} does not answer: {error}", hint="check its credentials and address, or deploy without --probe") from None
+        for name in effective.names("language_model"):
+            model = effective.language_model(name, None, Choice(None, "", is_switch=False))
+            if name in changed and model is not None and availability(model) is None:
+                _probe_one(lab, environment, model)
 
     return probe
+
+
+def _probe_one(lab: Lab, environment: str, model: LanguageModel) -> None:
+    """Ask one model for one word: bounded in time and, by its few tokens, in money."""
+    from labmodels.config.schema.language_model import Parameters
+    from labmodels.errors import GateFailed, NoProvider
+    from labmodels.ledger.record import Occasion
+    from labmodels.providers.protocol import Message, Request
+    from labmodels.providers.registry import build
+    from labmodels.router.candidates import Candidate
+    from labmodels.router.loop import ask as ask_route
+
+    request = Request((Message("user", "Reply with the word OK."),), parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
+    candidate = Candidate(model.name, model.provider, model.model_copy(update={"output_checks": []}))
+    occasion = Occasion(environment, "", origin="probe")
+    with ledger_of(lab) as ledger:
+        try:
+            ask_route(request, [candidate], lambda _: build(model), {}, ledger.record, _PROBE_DEADLINE_S, occasion=occasion)
+        except NoProvider as error:
+            message = f"{model.name} does not answer: {error}"
+            raise GateFailed(message, hint="check its credentials and address, or deploy without --probe") from None

@@ -1,4 +1,4 @@
-"""basic_nlp quotes word for word where it says, always the same, and holds its tongue when it knows nothing."""
+"""basic_nlp quotes word for word where it says, always the same, and holds its tongue when it knows nothing. Its key is made-up."""
 
 from __future__ import annotations
 

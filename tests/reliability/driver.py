@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
@@ -121,7 +122,7 @@ def refer(command: Command, scratch: Path, inject: Injector) -> Reference:
 
 
 def trials(reference: Reference, kills: int, faults: int, chance: Random) -> list[Trial]:
-    """Return the points to try: two kills of three at calls, evenly over all of them, the rest at instants."""
+    """Return the points to try: two kills of three at calls, the rest at instants; the faults at calls."""
     at_calls = kills - kills // 3
     found = [Trial("kill at a call", point) for point in _spread(reference.points, at_calls)]
     found += [Trial("kill at an instant", delay_s=chance.uniform(0.3, 1.0) * reference.duration_s) for _ in range(kills - at_calls)]
@@ -130,9 +131,18 @@ def trials(reference: Reference, kills: int, faults: int, chance: Random) -> lis
 
 
 def _spread(points: Sequence[Point], count: int) -> list[Point]:
-    # Whole rounds over all points, then what remains evenly over them.
-    rest = count % len(points)
-    return [*points] * (count // len(points)) + [points[number * len(points) // rest] for number in range(rest)]
+    """Return all points as often as `count` allows, then for the rest some of each kind of call.
+
+    A release is dozens of writes and fsyncs and one rename: taken evenly, few points would miss the calls that a state hangs on.
+    """
+    kinds: dict[str, list[Point]] = {}
+    for point in points:
+        kinds.setdefault(point.call, []).append(point)
+    # By multiples of the golden ratio the first few of a kind are far from each other, however many are taken.
+    scattered = [sorted(kind, key=lambda point: kind.index(point) * 0.618034 % 1) for kind in kinds.values()]
+    in_turn = [point for turn in zip_longest(*sorted(scattered, key=len)) for point in turn if point]
+    rounds, rest = divmod(count, len(points))
+    return [*points] * rounds + in_turn[:rest]
 
 
 def attempt(reference: Reference, trial: Trial, bench: Bench, table: str) -> Tally:

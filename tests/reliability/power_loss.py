@@ -181,6 +181,11 @@ class ModelDisk:
 
     def _change(self, *entries: tuple[Path, Node | None]) -> None:
         change = Change([(self._folder(path.parent), path.name, node) for path, node in entries])
+        if len(entries) == 1 and entries[0][1] is not None:
+            path = entries[0][0]
+            assert path.name not in self._folder(path.parent).seen, (
+                f"removed without durable.py, so a power cut may do anything to it: {path}"
+            )
         self.changes.append(change)
         for folder, name, node in change.entries:
             _bind(folder.seen, name, node)

@@ -50,10 +50,17 @@ def test_points_that_did_not_fire_are_no_success():
     assert not is_sound({("deploy", "fault"): Tally(points=2, fired=2, violations=["half a release"])})
 
 
-def test_few_points_lie_evenly_over_all_and_many_go_round():
-    points = [Point("write", number, "") for number in range(10)]
-    assert [point.ordinal for point in _spread(points, 4)] == [0, 2, 5, 7]
-    assert [point.ordinal for point in _spread(points, 25)] == [*range(10), *range(10), 0, 2, 4, 6, 8]
+def test_few_points_take_from_each_kind_of_call_and_many_go_round_all():
+    points = [Point("write", number, "") for number in range(10)] + [Point("rename", 1, ""), Point("symlink", 1, "")]
+    few = _spread(points, 5)
+    assert {point.call for point in few} == {"write", "rename", "symlink"}
+    writes = sorted(point.ordinal for point in few if point.call == "write")
+    assert len(set(writes)) == 3 and writes[-1] - writes[0] >= 4, "the writes taken lie close together"
+    assert _spread(points, 29)[:24] == [*points, *points] and len(_spread(points, 29)) == 29
+    assert sorted(point.ordinal for point in _spread(points[:10], 10)) == list(range(10))
+
+
+def test_faults_and_kills_are_shared_by_the_rows_without_a_rest():
     assert [_share(25, number, 4) for number in range(4)] == [6, 6, 6, 7]
 
 

@@ -206,6 +206,15 @@ def test_a_write_around_the_seam_is_reported_and_a_lock_file_is_not(before):
     assert "lock'" not in str(report.value)
 
 
+def test_a_name_removed_around_the_seam_and_created_again_is_reported(before):
+    def run(files: FileSystem, root: Path) -> None:
+        (root / "current").unlink()
+        files.symlink("releases/1", root / "current")
+
+    with pytest.raises(AssertionError, match=r"removed without durable.py.*current"):
+        next(crash_states(run, before, 1, seed=5))
+
+
 def test_the_same_seed_gives_the_same_states(before):
     def contents() -> list[bytes]:
         return [(state.root / "file").read_bytes() for state in crash_states(write_file, before, 30, seed=6)]

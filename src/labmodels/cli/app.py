@@ -15,7 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
-from labmodels.errors import ExitCode, InvalidConfiguration, LabmodelsError, StorageFault, Usage
+from labmodels.config.diagnostics import InvalidConfiguration
+from labmodels.errors import ExitCode, LabmodelsError, StorageFault, Usage
 from labmodels.terminal.output import print_error, set_quiet, write
 
 # name -> help line. The function stands in the file of the same name, with the same first line as its docstring.
@@ -99,7 +100,9 @@ def _bug(error: Exception, flags: set[str]) -> int:
     from labmodels.secrets import redact
 
     write(redact("".join(traceback.format_exception(error))), sys.stderr)
-    print_error(LabmodelsError(f"a bug in labmodels: {type(error).__name__}", hint="report it with the traceback above"), as_json="--json" in flags)
+    print_error(
+        LabmodelsError(f"a bug in labmodels: {type(error).__name__}", hint="report it with the traceback above"), as_json="--json" in flags
+    )
     return int(ExitCode.BUG)
 
 
@@ -120,15 +123,17 @@ def _close_stdout() -> None:
 
 
 def _app(arguments: Sequence[str]) -> typer.Typer:
-    app = typer.Typer(name="labmodels", help=_PROLOGUE, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+    app = typer.Typer(
+        name="labmodels", help=_PROLOGUE, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True
+    )
     app.callback()(_root)
     wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if wanted in COMMANDS:
+        name = wanted.replace("-", "_")
+        app.command(wanted)(_with_common_options(getattr(import_module(f"labmodels.cli.{name}"), name)))
+        return app
     for name, help_line in COMMANDS.items():
-        if name == wanted:
-            function = getattr(import_module(f"labmodels.cli.{name.replace('-', '_')}"), name.replace("-", "_"))
-            app.command(name)(_with_common_options(function))
-        else:
-            app.command(name, help=help_line)(_elsewhere)
+        app.command(name, help=help_line)(_elsewhere)
     return app
 
 
@@ -141,10 +146,12 @@ def _root(version: Annotated[bool, typer.Option("--version", "-V", help="Print t
 
 
 def _elsewhere() -> None:
-    """Stands for a command that is not running."""
+    """Stands for a command that is only listed, or looked up by a typo."""
 
 
-_LAB = Annotated[Path | None, typer.Option("--lab", metavar="DIR", help="The lab; else LABMODELS_LAB, else found by walking up.", show_default=False)]
+_LAB = Annotated[
+    Path | None, typer.Option("--lab", metavar="DIR", help="The lab; else LABMODELS_LAB, else found by walking up.", show_default=False)
+]
 _QUIET = Annotated[bool, typer.Option("--quiet", help="Print on failure only.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Add the traceback of an error.")]
 

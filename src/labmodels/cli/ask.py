@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from labmodels.router.loop import Outcome
 
 Text = Annotated[str, typer.Argument(metavar="QUESTION", help="The question; - reads it from standard input.", show_default=False)]
-Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Ask this model only; else the domain's route.", show_default=False)]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="NAME", help="Ask this model only; else the domain's route.", show_default=False)
+]
 
 
-def ask(lab: Lab, question: Text, domain: Domain = None, model: Model = None, profile: Profile = None, env: Environment = None, json: Json = False) -> int:
+def ask(
+    lab: Lab,
+    question: Text,
+    domain: Domain = None,
+    model: Model = None,
+    profile: Profile = None,
+    env: Environment = None,
+    json: Json = False,
+) -> int:
     """Ask the lab's models a question.
 
     The answer goes to stdout, who was skipped and why to stderr. Each attempt is recorded in the ledger.
@@ -63,9 +73,19 @@ def _as_json(environment: str, outcome: Outcome) -> dict[str, object]:
         "finish": answer.finish,
         "candidate": winner.candidate,
         "model_returned": answer.model_returned,
-        "sources": [{"path": source.path, "line": source.line, "end_line": source.end_line, "text": source.text} for source in answer.sources],
+        "sources": [
+            {"path": source.path, "line": source.line, "end_line": source.end_line, "text": source.text} for source in answer.sources
+        ],
         "attempts": [
-            {"id": a.id, "candidate": a.candidate, "provider": a.provider, "outcome": a.outcome, "error_class": a.error_class, "reason": a.reason, "latency_s": a.latency_s}
+            {
+                "id": a.id,
+                "candidate": a.candidate,
+                "provider": a.provider,
+                "outcome": a.outcome,
+                "error_class": a.error_class,
+                "reason": a.reason,
+                "latency_s": a.latency_s,
+            }
             for a in outcome.attempts
         ],
     }

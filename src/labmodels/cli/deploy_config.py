@@ -15,15 +15,22 @@ from labmodels.lab import Lab
 if TYPE_CHECKING:
     from labmodels.releases.plan import Plan
 
-Configs = Annotated[list[str] | None, typer.Argument(metavar="[CONFIG]...", help="Paths or names; everything else stays as it is live.", show_default=False)]
+Configs = Annotated[
+    list[str] | None, typer.Argument(metavar="[CONFIG]...", help="Paths or names; everything else stays as it is live.", show_default=False)
+]
 Everything = Annotated[bool, typer.Option("--all", help="Deploy everything in the lab.")]
-PlanFile = Annotated[Path | None, typer.Option("--plan", metavar="FILE", help="Deploy what `labmodels plan -o FILE` saved, if it still holds.", show_default=False)]
-Probe = Annotated[bool, typer.Option("--probe", help="Before going live, send one small real request to each changed model that can be asked.")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option("--plan", metavar="FILE", help="Deploy what `labmodels plan -o FILE` saved, if it still holds.", show_default=False),
+]
+Probe = Annotated[
+    bool, typer.Option("--probe", help="Before going live, send one small real request to each changed model that can be asked.")
+]
 
 
 def deploy_config(
-    lab: Lab, configs: Configs = None, everything: Everything = False, env: Environment = None, plan: PlanFile = None, set_: Settings = None,
-    probe: Probe = False, yes: Yes = False, why: Why = "", lock_wait: LockWait = 60.0, json: Json = False,
+    lab: Lab, configs: Configs = None, everything: Everything = False, env: Environment = None, plan: PlanFile = None,
+    set_: Settings = None, probe: Probe = False, yes: Yes = False, why: Why = "", lock_wait: LockWait = 60.0, json: Json = False,
 ) -> int:  # fmt: skip
     """Make configurations live in an environment.
 
@@ -56,9 +63,26 @@ def deploy_config(
             render_plan(shown)
             confirm(f"Deploy this to {request.environment} of {lab.root}?", assume_yes=False)
             expected = (shown, "the plan shown")
-    outcome = deploy(lab, store, request, os.environ, expected=expected, probe=probe_of(lab, request.environment) if probe else None, why=why, lock_wait_s=lock_wait)
+    outcome = deploy(
+        lab,
+        store,
+        request,
+        os.environ,
+        expected=expected,
+        probe=probe_of(lab, request.environment) if probe else None,
+        why=why,
+        lock_wait_s=lock_wait,
+    )
     if json:
-        emit_json({"environment": request.environment, "release": outcome.release.number, "digest": outcome.release.digest, "is_new": outcome.is_new, "changes": len(outcome.plan.changes)})
+        emit_json(
+            {
+                "environment": request.environment,
+                "release": outcome.release.number,
+                "digest": outcome.release.digest,
+                "is_new": outcome.is_new,
+                "changes": len(outcome.plan.changes),
+            }
+        )
     elif outcome.is_new:
         write(f"{request.environment}: {outcome.release.label} is live, {len(outcome.plan.changes)} keys changed\n")
     else:

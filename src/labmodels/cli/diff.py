@@ -18,7 +18,14 @@ First = Annotated[int | None, typer.Argument(metavar="[A]", help="A release; alo
 Second = Annotated[int | None, typer.Argument(metavar="[B]", help="Another release.", show_default=False)]
 
 
-def diff(lab: Lab, first: First = None, second: Second = None, env: Environment = None, detailed_exitcode: DetailedExitCode = False, json: Json = False) -> int:
+def diff(
+    lab: Lab,
+    first: First = None,
+    second: Second = None,
+    env: Environment = None,
+    detailed_exitcode: DetailedExitCode = False,
+    json: Json = False,
+) -> int:
     """Compare releases, or the sources with what is live.
 
     Without arguments: what is live against what the sources say now.
@@ -39,7 +46,9 @@ def diff(lab: Lab, first: First = None, second: Second = None, env: Environment 
     names = (f"release {first or live.number}", "the sources" if first is None else f"release {second or live.number}")
     found = changes(before, after)
     if json:
-        emit_json({"environment": environment, "before": names[0], "after": names[1], "changes": [change_as_json(change) for change in found]})
+        emit_json(
+            {"environment": environment, "before": names[0], "after": names[1], "changes": [change_as_json(change) for change in found]}
+        )
     elif found:
         write(f"{environment}: {names[0]} -> {names[1]}\n{change_lines(found)}\n")
     else:
@@ -51,5 +60,7 @@ def _release(store: ReleaseStore, number: int) -> Content:
     release = store.release(number)
     if release is None:
         kept = ", ".join(map(str, sorted(store.numbered()))) or "none"
-        raise Usage(f"there is no release {number} in {store.folder.name}: kept are {kept}", hint=f"labmodels history --env {store.folder.name}")
+        raise Usage(
+            f"there is no release {number} in {store.folder.name}: kept are {kept}", hint=f"labmodels history --env {store.folder.name}"
+        )
     return release.content

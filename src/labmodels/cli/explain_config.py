@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from labmodels.config.layers import Origin
     from labmodels.releases.explain import Explanation
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="e.g. gpt-4.parameters.temperature, or model_integration.fallback_strategy.", show_default=False)]
-Release = Annotated[int | None, typer.Option("--release", metavar="N", help="As it is in a release; else as the sources say it now.", show_default=False)]
+Key = Annotated[
+    str,
+    typer.Argument(metavar="KEY", help="e.g. gpt-4.parameters.temperature, or model_integration.fallback_strategy.", show_default=False),
+]
+Release = Annotated[
+    int | None, typer.Option("--release", metavar="N", help="As it is in a release; else as the sources say it now.", show_default=False)
+]
 
 
-def explain_config(lab: Lab, key: Key, env: Environment = None, domain: Domain = None, profile: Profile = None, release: Release = None, json: Json = False) -> int:
+def explain_config(
+    lab: Lab, key: Key, env: Environment = None, domain: Domain = None, profile: Profile = None, release: Release = None, json: Json = False
+) -> int:
     """Show a value, where it comes from, and everything it shadows."""
     import os
 
@@ -36,7 +43,11 @@ def explain_config(lab: Lab, key: Key, env: Environment = None, domain: Domain =
 
 
 def _as_json(one: Explanation) -> dict[str, Any]:
-    return {"key": one.key, "value": one.value, "origins": [{"layer": origin.layer.name, "value": origin.value, "place": _place(origin)} for origin in one.origins]}
+    return {
+        "key": one.key,
+        "value": one.value,
+        "origins": [{"layer": origin.layer.name, "value": origin.value, "place": _place(origin)} for origin in one.origins],
+    }
 
 
 def _lines(one: Explanation) -> str:

@@ -29,11 +29,26 @@ def history(lab: Lab, env: Environment = None, last: Last = 20, json: Json = Fal
     steps = read(store_of(lab, environment))
     shown = steps[-last:] if last else steps
     if json:
-        emit_json({"environment": environment, "steps": [{"id": s.id, "at": s.at, "by": s.by, "what": s.what, "outcome": s.outcome, **s.details} for s in shown]})
+        emit_json(
+            {
+                "environment": environment,
+                "steps": [{"id": s.id, "at": s.at, "by": s.by, "what": s.what, "outcome": s.outcome, **s.details} for s in shown],
+            }
+        )
     elif not steps:
         write(f"{environment}: nothing has happened yet\n")
     else:
-        rows = [(step.at[:19].replace("T", " "), step.what, _subject(step.what, step.details), step.outcome, step.by, step.details.get("why") or "-") for step in shown]
+        rows = [
+            (
+                step.at[:19].replace("T", " "),
+                step.what,
+                _subject(step.what, step.details),
+                step.outcome,
+                step.by,
+                step.details.get("why") or "-",
+            )
+            for step in shown
+        ]
         write(table(("when (UTC)", "what", "subject", "outcome", "by", "why"), rows, Paint.of(sys.stdout)) + "\n")
     return ExitCode.OK
 

@@ -41,7 +41,14 @@ def monitor(lab: Lab, since: Since = "24h", domain: Domain = None, env: Environm
     elif not found:
         write(f"no requests in the last {since}\n")
     else:
-        write(table(("model", "requests", "ok", "failed", "skipped", "p50 s", "p95 s", "tokens", "cost $", "last error"), [_row(one) for one in found], Paint.of(sys.stdout)) + "\n")
+        write(
+            table(
+                ("model", "requests", "ok", "failed", "skipped", "p50 s", "p95 s", "tokens", "cost $", "last error"),
+                [_row(one) for one in found],
+                Paint.of(sys.stdout),
+            )
+            + "\n"
+        )
     return ExitCode.OK
 
 
@@ -51,7 +58,8 @@ def _row(one: ModelSummary) -> tuple[object, ...]:
         tokens = f"{tokens}+?"
     cost: object = f"{one.cost_usd:f}+?" if one.cost_unknown else one.cost_usd
     return (
-        one.candidate, one.requests, one.ok, one.failed, one.skipped, _rounded(one.p50_latency_s), _rounded(one.p95_latency_s), tokens, cost, one.last_error_class or "-",
+        one.candidate, one.requests, one.ok, one.failed, one.skipped, _rounded(one.p50_latency_s), _rounded(one.p95_latency_s),
+        tokens, cost, one.last_error_class or "-",
     )  # fmt: skip
 
 

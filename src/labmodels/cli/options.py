@@ -10,13 +10,20 @@ import typer
 from labmodels.errors import Usage
 
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON on stdout.")]
-Environment = Annotated[str | None, typer.Option("--env", metavar="ENV", help="dev, test or production; else LABMODELS_ENV, else the lab's default.", show_default=False)]
+Environment = Annotated[
+    str | None,
+    typer.Option("--env", metavar="ENV", help="dev, test or production; else LABMODELS_ENV, else the lab's default.", show_default=False),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")]
-Settings = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a value for this deployment; repeatable.", show_default=False)]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a value for this deployment; repeatable.", show_default=False)
+]
 Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, kept in the history.", show_default=False)]
 LockWait = Annotated[float, typer.Option("--lock-wait", metavar="SECONDS", help="How long to wait for another command.", min=0)]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="A released performance profile.", show_default=False)]
-Domain = Annotated[str | None, typer.Option("--domain", metavar="NAME", help="What it is about: documentation, code_analysis, ...", show_default=False)]
+Domain = Annotated[
+    str | None, typer.Option("--domain", metavar="NAME", help="What it is about: documentation, code_analysis, ...", show_default=False)
+]
 DetailedExitCode = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 10 when there are changes or drift.")]
 
 

@@ -12,14 +12,18 @@ from labmodels.cli.options import DetailedExitCode, Environment, Json, Settings,
 from labmodels.errors import ExitCode
 from labmodels.lab import Lab
 
-Configs = Annotated[list[str] | None, typer.Argument(metavar="[CONFIG]...", help="Paths or names; nothing means everything.", show_default=False)]
+Configs = Annotated[
+    list[str] | None, typer.Argument(metavar="[CONFIG]...", help="Paths or names; nothing means everything.", show_default=False)
+]
 Everything = Annotated[bool, typer.Option("--all", help="Everything in the lab, the default.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plan for deploy-config --plan.", show_default=False)]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", metavar="FILE", help="Save the plan for deploy-config --plan.", show_default=False)
+]
 
 
 def plan(
-    lab: Lab, configs: Configs = None, everything: Everything = False, env: Environment = None, set_: Settings = None, output: Output = None,
-    detailed_exitcode: DetailedExitCode = False, json: Json = False,
+    lab: Lab, configs: Configs = None, everything: Everything = False, env: Environment = None, set_: Settings = None,
+    output: Output = None, detailed_exitcode: DetailedExitCode = False, json: Json = False,
 ) -> int:  # fmt: skip
     """Show what a deployment would change, key by key.
 

@@ -10,10 +10,21 @@ from labmodels.cli.options import Environment, Json, LockWait, Why, Yes, environ
 from labmodels.errors import ExitCode
 from labmodels.lab import Lab
 
-Number = Annotated[int | None, typer.Argument(metavar="[N]", help="The release to go back to; else the last good one before the live one.", show_default=False)]
+Number = Annotated[
+    int | None,
+    typer.Argument(metavar="[N]", help="The release to go back to; else the last good one before the live one.", show_default=False),
+]
 
 
-def rollback(lab: Lab, number: Number = None, env: Environment = None, yes: Yes = False, why: Why = "", lock_wait: LockWait = 60.0, json: Json = False) -> int:
+def rollback(
+    lab: Lab,
+    number: Number = None,
+    env: Environment = None,
+    yes: Yes = False,
+    why: Why = "",
+    lock_wait: LockWait = 60.0,
+    json: Json = False,
+) -> int:
     """Make an earlier release live again.
 
     The rollback is itself a release: nothing of the history is lost, and it can be undone.
@@ -37,7 +48,15 @@ def rollback(lab: Lab, number: Number = None, env: Environment = None, yes: Yes 
     outcome = roll_back(store, number, expected_live=expected_live, why=why, lock_wait_s=lock_wait)
     origin = outcome.release.rollback_of
     if json:
-        emit_json({"environment": environment, "release": outcome.release.number, "digest": outcome.release.digest, "rollback_of": origin, "is_new": outcome.is_new})
+        emit_json(
+            {
+                "environment": environment,
+                "release": outcome.release.number,
+                "digest": outcome.release.digest,
+                "rollback_of": origin,
+                "is_new": outcome.is_new,
+            }
+        )
     elif outcome.is_new:
         write(f"{environment}: {outcome.release.label} is live, with the content of release {origin}\n")
     else:

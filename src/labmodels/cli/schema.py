@@ -8,7 +8,9 @@ import typer
 
 from labmodels.errors import ExitCode, Usage
 
-KindName = Annotated[str | None, typer.Argument(metavar="[KIND]", help="language_model, fallback, ...; nothing lists the kinds.", show_default=False)]
+KindName = Annotated[
+    str | None, typer.Argument(metavar="[KIND]", help="language_model, fallback, ...; nothing lists the kinds.", show_default=False)
+]
 
 
 def schema(kind: KindName = None) -> int:

@@ -38,12 +38,25 @@ def _as_json(one: EnvironmentStatus) -> dict[str, Any]:
     release, drift = one.release, one.drift
     return {
         "environment": one.environment,
-        "release": {"number": release.number, "digest": release.digest, "created_at": release.created_at, "created_by": release.created_by, "rollback_of": release.rollback_of} if release else None,
+        "release": {
+            "number": release.number,
+            "digest": release.digest,
+            "created_at": release.created_at,
+            "created_by": release.created_by,
+            "rollback_of": release.rollback_of,
+        }
+        if release
+        else None,
         "fault": one.fault,
         "live_modified": list(drift.live_modified) if drift else [],
-        "source_not_deployed": [change_as_json(change) for change in drift.not_deployed] if drift and drift.not_deployed is not None else None,
+        "source_not_deployed": [change_as_json(change) for change in drift.not_deployed]
+        if drift and drift.not_deployed is not None
+        else None,
         "source_is_valid": drift.not_deployed is not None if drift else None,
-        "profiles": [{"domain": row.domain, "profile": row.profile, "reason": row.reason, "ends_at": row.ends_at, "confirm_by": row.confirm_by} for row in one.profiles],
+        "profiles": [
+            {"domain": row.domain, "profile": row.profile, "reason": row.reason, "ends_at": row.ends_at, "confirm_by": row.confirm_by}
+            for row in one.profiles
+        ],
         "unfinished": list(one.unfinished),
     }
 

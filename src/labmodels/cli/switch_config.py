@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 Back = Annotated[str | None, typer.Argument(metavar="[-]", help="- goes back to what was before.", show_default=False)]
 For = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Until then only, e.g. 2h.", show_default=False)]
-ConfirmWithin = Annotated[str | None, typer.Option("--confirm-within", metavar="DURATION", help="Reverts by itself unless confirmed until then.", show_default=False)]
+ConfirmWithin = Annotated[
+    str | None,
+    typer.Option("--confirm-within", metavar="DURATION", help="Reverts by itself unless confirmed until then.", show_default=False),
+]
 Confirm = Annotated[bool, typer.Option("--confirm", help="Keep a switch that waits for confirmation.")]
 
 
@@ -32,13 +35,18 @@ def switch_config(
 
     wishes = [back is not None, profile is not None, confirm]
     if sum(wishes) != 1 or back not in (None, "-"):
-        raise Usage("give one of --profile NAME, - (to go back) and --confirm", hint="labmodels switch-config --profile high_accuracy --domain code_analysis")
+        raise Usage(
+            "give one of --profile NAME, - (to go back) and --confirm",
+            hint="labmodels switch-config --profile high_accuracy --domain code_analysis",
+        )
     environment = environment_of(env, default_environment(lab))
     store = store_of(lab, environment)
     if confirm:
         done = switches.confirm(store, domain, lock_wait_s=lock_wait)
     else:
-        wish = switches.Wish(profile, domain, parse_duration_option(for_, "--for"), parse_duration_option(confirm_within, "--confirm-within"), why)
+        wish = switches.Wish(
+            profile, domain, parse_duration_option(for_, "--for"), parse_duration_option(confirm_within, "--confirm-within"), why
+        )
         done = [switches.switch(store, wish, lock_wait_s=lock_wait)]
     _report(environment, done, json)
     return ExitCode.OK
@@ -50,13 +58,20 @@ def _report(environment: str, done: list[SwitchChange], as_json: bool) -> None:
     from labmodels.terminal.output import emit_json, say, write
 
     if as_json:
-        emit_json({"environment": environment, "switches": [{**change._asdict(), "ends_at": change.ends_at.isoformat() if change.ends_at else None} for change in done]})
+        emit_json(
+            {
+                "environment": environment,
+                "switches": [{**change._asdict(), "ends_at": change.ends_at.isoformat() if change.ends_at else None} for change in done],
+            }
+        )
         return
     for change in done:
         where = "every domain" if change.domain == "*" else change.domain
         until = f", until {change.ends_at.isoformat(timespec='seconds')}" if change.ends_at else ""
         unless = " unless confirmed: labmodels switch-config --confirm" if change.confirm_by else ""
         before, after = change.before or "no profile", change.after or "no profile"
-        write(f"{environment} {where}: {before} -> {after}{until}{unless}\n" if change.is_new else f"{environment} {where}: already {after}\n")
+        write(
+            f"{environment} {where}: {before} -> {after}{until}{unless}\n" if change.is_new else f"{environment} {where}: already {after}\n"
+        )
     if os.environ.get("LABMODELS_PROFILE"):
         say(f"note: this shell's LABMODELS_PROFILE={os.environ['LABMODELS_PROFILE']} goes before the switch here")

@@ -18,14 +18,28 @@ if TYPE_CHECKING:
     from labmodels.config.catalog import Catalog
     from labmodels.config.validate import Validation
 
-Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Files, folders or names; nothing means the whole lab.", show_default=False)]
-Formats = Annotated[list[str] | None, typer.Option("--format", metavar="FORMAT", help="full, concise, json, jsonl, github, gitlab, sarif or junit; repeatable.", show_default=False)]
-Outputs = Annotated[list[Path] | None, typer.Option("--output", "-o", metavar="FILE", help="Where the FORMAT at the same position goes; repeatable.", show_default=False)]
+Paths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH]...", help="Files, folders or names; nothing means the whole lab.", show_default=False)
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format", metavar="FORMAT", help="full, concise, json, jsonl, github, gitlab, sarif or junit; repeatable.", show_default=False
+    ),
+]
+Outputs = Annotated[
+    list[Path] | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Where the FORMAT at the same position goes; repeatable.", show_default=False),
+]
 Fix = Annotated[bool, typer.Option("--fix", help="Make the safe repairs, then check again.")]
-LabFolder = Annotated[Path | None, typer.Option("--lab", metavar="DIR", help="The lab; else LABMODELS_LAB, else found by walking up.", show_default=False)]
+LabFolder = Annotated[
+    Path | None, typer.Option("--lab", metavar="DIR", help="The lab; else LABMODELS_LAB, else found by walking up.", show_default=False)
+]
 
 
-def validate_config(paths: Paths = None, format_: Formats = None, output: Outputs = None, fix: Fix = False, json: Json = False, in_lab: LabFolder = None) -> int:
+def validate_config(
+    paths: Paths = None, format_: Formats = None, output: Outputs = None, fix: Fix = False, json: Json = False, in_lab: LabFolder = None
+) -> int:
     """Check configurations in every environment and under every profile.
 
     Exits 1 when there are errors; warnings and infos do not fail.
@@ -43,7 +57,7 @@ def validate_config(paths: Paths = None, format_: Formats = None, output: Output
     formats = ["json"] if json else format_ or ["github" if os.environ.get("GITHUB_ACTIONS") == "true" else "full"]
     touched = _touched(lab.root) if "github" in formats else frozenset()
     if not (is_quiet() and result.is_valid and not output):
-        report = Report(result.diagnostics, result.files_count, result.combinations_count, touched, lambda path: texts.get(path))
+        report = Report(result.diagnostics, result.files_count, result.combinations_count, touched, texts.get)
         write_reports(report, formats, output or [])
     return ExitCode.OK if result.is_valid else ExitCode.VERDICT_NO
 

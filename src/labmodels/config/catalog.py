@@ -60,9 +60,18 @@ class Document:
     def layers(self, environment: str, below: tuple[str, ...] = ()) -> list[Layer]:
         """Return the file and its overlay for `environment` as layers, or the parts of them at the path `below`."""
         subject = f"{self.kind.replace('_', ' ')} {self.name}" if below else "file"
-        found = [(subject, self.data, ()), (f"{subject} in {environment}" if below else f"environment {environment}", self.overlay(environment) or {}, ("environments", environment))]
+        found = [
+            (subject, self.data, ()),
+            (
+                f"{subject} in {environment}" if below else f"environment {environment}",
+                self.overlay(environment) or {},
+                ("environments", environment),
+            ),
+        ]
         return [
-            Layer(name, part, self.source, (*prefix, *below)) for name, data, prefix in found if isinstance(part := _part(data, below), dict) and part
+            Layer(name, part, self.source, (*prefix, *below))
+            for name, data, prefix in found
+            if isinstance(part := _part(data, below), dict) and part
         ]
 
     def merged(self, environment: str) -> dict[str, Any]:
@@ -117,7 +126,11 @@ class Catalog:
         if twin is not None:
             note = Note(f"{document.name} is also the name of this one", twin.source.place(("name",)).value)
             span = source.place(("name",)).value
-            self.diagnostics.append(Diagnostic("LM307", Severity.ERROR, f"two configs are called {document.name}", span, "give one of them another name", (note,)))
+            self.diagnostics.append(
+                Diagnostic(
+                    "LM307", Severity.ERROR, f"two configs are called {document.name}", span, "give one of them another name", (note,)
+                )
+            )
         self.by_name.setdefault(document.name, document)
         self.documents.append(document)
 
@@ -153,7 +166,9 @@ def find_config(lab: Lab, argument: str) -> Path:
             return candidate.absolute()
     files = [lab.config_file, *config_files(lab.configs)]
     by_file_name = [path for path in files if argument in (path.name, path.stem)]
-    matches = by_file_name or [document.path for document in Catalog(lab.root, (read(path) for path in files)).documents if document.name == argument]
+    matches = by_file_name or [
+        document.path for document in Catalog(lab.root, (read(path) for path in files)).documents if document.name == argument
+    ]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -162,7 +177,10 @@ def find_config(lab: Lab, argument: str) -> Path:
     from difflib import get_close_matches
 
     close = get_close_matches(argument, names, n=1)
-    raise Usage(f"no config {argument} in {lab.configs}", hint=f"did you mean {close[0]}?" if close else "give a path, a file name, or the config's name")
+    raise Usage(
+        f"no config {argument} in {lab.configs}",
+        hint=f"did you mean {close[0]}?" if close else "give a path, a file name, or the config's name",
+    )
 
 
 def _unknown_kind(source: Source, kind: Any) -> Diagnostic:
@@ -173,7 +191,14 @@ def _unknown_kind(source: Source, kind: Any) -> Diagnostic:
     choices = ", ".join(name for name in KINDS if name != "lab")
     if kind is None:
         edits = (Edit(_first_line(source), f"kind: {likely[0]}\n"),) if len(likely) == 1 else ()
-        return Diagnostic("LM201", Severity.ERROR, "has no kind", Span(source.path), f"say what it is: kind: {likely[0] if likely else choices}", edits=edits)
+        return Diagnostic(
+            "LM201",
+            Severity.ERROR,
+            "has no kind",
+            Span(source.path),
+            f"say what it is: kind: {likely[0] if likely else choices}",
+            edits=edits,
+        )
     close = get_close_matches(str(kind), KINDS, n=1)
     hint = f"did you mean {close[0]}? one of {choices}" if close else f"one of {choices}"
     return Diagnostic("LM201", Severity.ERROR, f"unknown kind {kind}", source.place(("kind",)).value, hint)

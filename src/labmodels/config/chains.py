@@ -61,7 +61,9 @@ def route(domain: str | None, integration: ModelIntegration, fallback: Fallback 
     return Route(tuple(names), tuple(repeated), tuple(cycles))
 
 
-def _follow(links: list[str], fallback: Fallback | None, visited: tuple[str, ...], names: list[str], repeated: list[str], cycles: list[str]) -> None:
+def _follow(
+    links: list[str], fallback: Fallback | None, visited: tuple[str, ...], names: list[str], repeated: list[str], cycles: list[str]
+) -> None:
     for link in links:
         if not link.startswith("chain:"):
             # Going on with another chain may meet a model again; only a repetition in one and the same list is a slip.

@@ -11,6 +11,7 @@ from labmodels.config.catalog import Document
 from labmodels.config.declared import DeclaredState
 from labmodels.config.diagnostics import Severity
 from labmodels.config.reader import KeyPath
+from labmodels.config.schema.base import CUSTOM_MODELS
 from labmodels.config.units import format_money
 
 if TYPE_CHECKING:
@@ -18,7 +19,18 @@ if TYPE_CHECKING:
     from labmodels.config.schema.language_model import LanguageModel
 
 PROVIDERS = ("openai", "anthropic", "llama_cpp")
-RESERVED_NAMES = ("basic_nlp", "kind", "name", "description", "owner", "default_environment", "default_profile", "releases", "model_integration", "environments")
+RESERVED_NAMES = (
+    "basic_nlp",
+    "kind",
+    "name",
+    "description",
+    "owner",
+    "default_environment",
+    "default_profile",
+    "releases",
+    "model_integration",
+    "environments",
+)
 
 
 class Fault(NamedTuple):
@@ -96,7 +108,14 @@ def _language_models(state: DeclaredState) -> Iterator[Fault]:
             yield Fault("LM308", Severity.ERROR, f"{document.name} has a budget but no prices", document, ("budgets",), hint)
         if values["provider"] not in PROVIDERS and values["provider"] not in _installed_providers():
             known = (*PROVIDERS, *_installed_providers())
-            yield Fault("LM301", Severity.ERROR, f"unknown provider {values['provider']}", document, ("provider",), _did_you_mean(values["provider"], known))
+            yield Fault(
+                "LM301",
+                Severity.ERROR,
+                f"unknown provider {values['provider']}",
+                document,
+                ("provider",),
+                _did_you_mean(values["provider"], known),
+            )
 
 
 def _installed_providers() -> tuple[str, ...]:
@@ -139,7 +158,14 @@ def _integration(state: DeclaredState, lab: LabFile, document: Document) -> Iter
         else:
             yield from _model_target(state, document, path, target)
     if "language" not in lab.model_integration.primary_models:
-        yield Fault("LM203", Severity.ERROR, "missing key language in model_integration.primary_models", document, (*here, "primary_models"), "it serves every domain that is not named")
+        yield Fault(
+            "LM203",
+            Severity.ERROR,
+            "missing key language in model_integration.primary_models",
+            document,
+            (*here, "primary_models"),
+            "it serves every domain that is not named",
+        )
     for index, target in enumerate(lab.model_integration.fallback_strategy.fallback_order):
         yield from _model_target(state, document, (*here, "fallback_strategy", "fallback_order", index), target)
 
@@ -151,7 +177,14 @@ def _chain_shapes(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
     if fallback and document:
         for name, chain in fallback.chains.items():
             if name not in domains:
-                yield Fault("LM301", Severity.WARNING, f"no domain is called {name}: nothing uses this chain", document, ("chains", name), _did_you_mean(name, domains))
+                yield Fault(
+                    "LM301",
+                    Severity.WARNING,
+                    f"no domain is called {name}: nothing uses this chain",
+                    document,
+                    ("chains", name),
+                    _did_you_mean(name, domains),
+                )
             for index, link in enumerate(chain.candidates):
                 path: KeyPath = ("chains", name, "candidates", index)
                 if link.startswith("chain:"):
@@ -164,9 +197,18 @@ def _chain_shapes(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
         for cycle in route.cycles:
             if frozenset(cycle.split(" -> ")) not in reported:
                 reported.add(frozenset(cycle.split(" -> ")))
-                yield Fault("LM302", Severity.ERROR, f"the fallback chain never ends: {cycle}", where, path, "remove one of the chain: links")
+                yield Fault(
+                    "LM302", Severity.ERROR, f"the fallback chain never ends: {cycle}", where, path, "remove one of the chain: links"
+                )
         for name in route.repeated:
-            yield Fault("LM302", Severity.ERROR, f"{name} stands twice in the same chain", where, path, "a candidate that failed is not asked again: remove one")
+            yield Fault(
+                "LM302",
+                Severity.ERROR,
+                f"{name} stands twice in the same chain",
+                where,
+                path,
+                "a candidate that failed is not asked again: remove one",
+            )
 
 
 def _chain_place(state: DeclaredState, domain: str | None) -> tuple[Document, KeyPath]:
@@ -197,7 +239,14 @@ def _routes(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
             short = chains.shortfalls(models[0], specialized.requires)
             for loss in short:
                 message = f"{domain} requires {loss}, and its first model {models[0].name} does not have it"
-                yield Fault("LM304" if loss == "context_tokens" else "LM303", Severity.ERROR, message, document, ("requires", loss), "choose another primary model, or drop the requirement")
+                yield Fault(
+                    "LM304" if loss == "context_tokens" else "LM303",
+                    Severity.ERROR,
+                    message,
+                    document,
+                    ("requires", loss),
+                    "choose another primary model, or drop the requirement",
+                )
     yield from _ceilings(state, lab)
 
 
@@ -206,7 +255,14 @@ def _losses(domain: str | None, first: str, second: str, lost: Iterable[str], wh
     for loss in lost:
         code = "LM304" if loss == "context_tokens" else "LM303"
         what = "a shorter context" if loss == "context_tokens" else f"no {loss}"
-        yield Fault(code, Severity.WARNING, f"{second} has {what} where {first} has: {subject} that need it are lost when {first} fails", where, path, f"accept it with may_drop: [{loss}], or put another model there")
+        yield Fault(
+            code,
+            Severity.WARNING,
+            f"{second} has {what} where {first} has: {subject} that need it are lost when {first} fails",
+            where,
+            path,
+            f"accept it with may_drop: [{loss}], or put another model there",
+        )
 
 
 def _ceilings(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
@@ -225,7 +281,9 @@ def _ceilings(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
     known = [budget for budget in budgets if budget is not None]
     if threshold is not None and budgets and len(known) == len(budgets) and threshold > max(known) and state.catalog.lab_file:
         path: KeyPath = ("model_integration", "performance_monitoring", "alert_thresholds", "cost_per_request")
-        message = f"the alert at {format_money(threshold)} a request can never fire: no model may spend more than {format_money(max(known))}"
+        message = (
+            f"the alert at {format_money(threshold)} a request can never fire: no model may spend more than {format_money(max(known))}"
+        )
         yield Fault("LM305", Severity.WARNING, message, state.catalog.lab_file, path, "lower the threshold, or raise budgets.request")
 
 
@@ -236,7 +294,8 @@ def _ceiling(model: LanguageModel, document: Document, profile: str | None) -> I
     cost = prices.output * asked / 1_000_000
     if cost > budget:
         under = f" under profile {profile}" if profile else ""
-        message = f"{asked:,} output tokens of {model.name} cost {format_money(cost)}{under}, above its budget of {format_money(budget)} a request"
+        spent, allowed = format_money(cost), format_money(budget)
+        message = f"{asked:,} output tokens of {model.name} cost {spent}{under}, above its budget of {allowed} a request"
         yield Fault("LM305", Severity.ERROR, message, document, ("budgets", "request"), "raise budgets.request or lower max_output_tokens")
 
 
@@ -261,8 +320,16 @@ def _demands(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
                 model = _under(state, name, profile.name)
                 limit = getattr(model.rate_limits, key) if model else None
                 if limit is not None and demand > limit:
-                    message = f"profile {profile.name} plans {demand:,} {key.replace('_', ' ')}, and {name} admits {limit:,} in {state.environment}"
-                    yield Fault("LM306", Severity.WARNING, message, document, ("demand", key), f"lower the demand, or raise {name}.rate_limits.{key} if the account allows it")
+                    what = key.replace("_", " ")
+                    message = f"profile {profile.name} plans {demand:,} {what}, and {name} admits {limit:,} in {state.environment}"
+                    yield Fault(
+                        "LM306",
+                        Severity.WARNING,
+                        message,
+                        document,
+                        ("demand", key),
+                        f"lower the demand, or raise {name}.rate_limits.{key} if the account allows it",
+                    )
 
 
 # -- targets ---------------------------------------------------------------------------------------------------------------
@@ -279,7 +346,7 @@ def _model_target(state: DeclaredState, document: Document, path: KeyPath, name:
         yield Fault("LM309", Severity.INFO, f"{name} is not installed: it is skipped until it is", document, path)
     elif not chains.is_known_name(name) and not _is_declared(state, name):
         known = [declared.name for declared in state.catalog.of_kind("language_model")]
-        yield from _target(document, path, "model", name, [*known, "basic_nlp", *chains.CUSTOM_MODELS])
+        yield from _target(document, path, "model", name, [*known, "basic_nlp", *CUSTOM_MODELS])
 
 
 def _is_declared(state: DeclaredState, name: str) -> bool:

@@ -1,9 +1,11 @@
-"""Checks every document as it will be used: merged for each environment, under each profile, for each domain. One cause gives one finding."""
+"""Checks every document as it will be used: merged for each environment, under each profile, for each domain.
+
+One cause gives one finding.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,7 +43,11 @@ class Combination(NamedTuple):
     @property
     def label(self) -> str:
         """How the combination is named in a finding: "production with profile high_accuracy"."""
-        return " with ".join([self.environment, " for ".join(overlay.label for overlay in self.overlays)]) if self.overlays else self.environment
+        return (
+            " with ".join([self.environment, " for ".join(overlay.label for overlay in self.overlays)])
+            if self.overlays
+            else self.environment
+        )
 
 
 def merged(document: Document, combination: Combination) -> dict[str, Any]:
@@ -54,7 +60,9 @@ def merged(document: Document, combination: Combination) -> dict[str, Any]:
 
 def layers_of(document: Document, combination: Combination) -> list[Layer]:
     """Return the layers that `merged` merges, lowest first, with their places."""
-    return document.layers(combination.environment) + [layer for overlay in combination.overlays for layer in overlay.layers(combination.environment)]
+    return document.layers(combination.environment) + [
+        layer for overlay in combination.overlays for layer in overlay.layers(combination.environment)
+    ]
 
 
 class Checked(NamedTuple):
@@ -79,14 +87,22 @@ def check_alone(documents: Sequence[Document]) -> Checked:
     return Checked(findings.diagnostics(), len(documents) * len(ENVIRONMENTS), frozenset(valid))
 
 
-def check_overlaid(catalog: Catalog, models: Sequence[Document], valid: Collection[Path], domains_of: Mapping[str, Collection[str]]) -> Checked:
+def check_overlaid(
+    catalog: Catalog, models: Sequence[Document], valid: Collection[Path], domains_of: Mapping[str, Collection[str]]
+) -> Checked:
     """Validate language models under every profile, and under the domain overlays of the domains that may ask them (`domains_of`, by name).
 
     Documents that are not in `valid` are left out: what is wrong with them has been said.
     """
     findings = _Findings()
-    profiles = [Overlaying(document, f"profile {document.name}") for document in catalog.of_kind("performance_profile") if document.path in valid]
-    domains = [Overlaying(document, f"domain {document.data['domain']}") for document in catalog.of_kind("specialized_model") if document.path in valid]
+    profiles = [
+        Overlaying(document, f"profile {document.name}") for document in catalog.of_kind("performance_profile") if document.path in valid
+    ]
+    domains = [
+        Overlaying(document, f"domain {document.data['domain']}")
+        for document in catalog.of_kind("specialized_model")
+        if document.path in valid
+    ]
     count = 0
     for document in models:
         if document.path not in valid:
@@ -164,8 +180,12 @@ class _Findings:
             is_elsewhere = diagnostic.span.path != document.path
             key = (diagnostic.code, diagnostic.span, "" if is_elsewhere else diagnostic.message)
             if key not in self._found:
-                note = (Note(f"in {document.kind.replace('_', ' ')} {document.name}", document.source.place(("name",)).value),) if is_elsewhere else ()
-                self._found[key] = (replace(diagnostic, notes=(*diagnostic.notes, *note)), [], {})
+                note = (
+                    (Note(f"in {document.kind.replace('_', ' ')} {document.name}", document.source.place(("name",)).value),)
+                    if is_elsewhere
+                    else ()
+                )
+                self._found[key] = (diagnostic._replace(notes=(*diagnostic.notes, *note)), [], {})
             _, labels, names = self._found[key]
             if combination.label not in labels:
                 labels.append(combination.label)
@@ -176,5 +196,5 @@ class _Findings:
         result = []
         for diagnostic, labels, names in self._found.values():
             everywhere = set(ENVIRONMENTS) <= set(labels)
-            result.append(replace(diagnostic, combinations=() if everywhere else tuple(labels), more=len(names) - 1))
+            result.append(diagnostic._replace(combinations=() if everywhere else tuple(labels), more=len(names) - 1))
         return result

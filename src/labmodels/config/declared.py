@@ -41,7 +41,11 @@ class DeclaredState:
     def lab(self) -> LabFile | None:
         """labmodels.yaml, when there is a valid one."""
         document = self.catalog.lab_file
-        return cast("LabFile", document.model.model_validate(document.merged(self.environment))) if document and document.path in self.valid else None
+        return (
+            cast("LabFile", document.model.model_validate(document.merged(self.environment)))
+            if document and document.path in self.valid
+            else None
+        )
 
     @cached_property
     def fallback(self) -> Fallback | None:

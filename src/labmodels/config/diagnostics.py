@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
+
+from labmodels.errors import ExitCode, LabmodelsError
 
 
-class Severity(str, Enum):
+class Severity(StrEnum):
     """How bad a finding is; only errors make a configuration invalid."""
 
     ERROR = "error"
@@ -15,8 +18,7 @@ class Severity(str, Enum):
     INFO = "info"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A place in a file. Lines and columns count from 1, in characters; the end is exclusive."""
 
     path: Path
@@ -26,24 +28,21 @@ class Span:
     end_column: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A second place that belongs to a finding: the layer that is shadowed, the other duplicate."""
 
     message: str
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """Replace the characters at `span` by `replacement`."""
 
     span: Span
     replacement: str
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One finding. `combinations` lists the merged combinations it breaks when not all; `more` counts equal findings elsewhere."""
 
     code: str
@@ -60,3 +59,22 @@ class Diagnostic:
     def is_error(self) -> bool:
         """Whether this finding makes the configuration invalid."""
         return self.severity is Severity.ERROR
+
+
+class InvalidConfiguration(LabmodelsError):
+    """The configuration that a command needs has errors: `diagnostics`, which are printed before the message."""
+
+    exit_code = ExitCode.VERDICT_NO
+
+    def __init__(self, message: str, diagnostics: Sequence[Diagnostic]) -> None:
+        super().__init__(message, hint="labmodels validate-config")
+        self.diagnostics = diagnostics
+
+    def as_json(self) -> dict[str, object]:
+        """Return the error object with its findings."""
+        found = [
+            {"code": one.code, "message": one.message, "path": str(one.span.path), "line": one.span.line, "column": one.span.column}
+            for one in self.diagnostics
+            if one.is_error
+        ]
+        return {**super().as_json(), "diagnostics": found}

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails, ValidationError
 
 _EXPECTED = {
-    "string_type": "text", "int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number", "bool_type": "true or false",
-    "dict_type": "a map", "model_type": "a map", "model_attributes_type": "a map", "list_type": "a list", "decimal_type": "a number",
+    "string_type": "text", "int_type": "a whole number", "int_from_float": "a whole number", "float_type": "a number",
+    "decimal_type": "a number", "bool_type": "true or false", "dict_type": "a map", "model_type": "a map",
+    "model_attributes_type": "a map", "list_type": "a list",
 }  # fmt: skip
 _CODES = {
-    "extra_forbidden": "LM202", "missing": "LM203", "unit": "LM206", "literal_error": "LM207", "enum": "LM207", "string_pattern_mismatch": "LM208", "base_url": "LM208",
-    "contradiction": "LM209", "secret_reference": "LM403",
+    "extra_forbidden": "LM202", "missing": "LM203", "unit": "LM206", "literal_error": "LM207", "enum": "LM207",
+    "string_pattern_mismatch": "LM208", "base_url": "LM208", "contradiction": "LM209", "secret_reference": "LM403",
 }  # fmt: skip
 _RANGES = ("greater_than", "less_than", "too_long", "too_short", "finite_number", "string_too")
 
@@ -49,7 +50,11 @@ def conflict(error: MergeConflict, layers: Sequence[Layer]) -> Diagnostic:
     spans = [span for layer in layers if _has(layer, error.path) and (span := layer.span_of(error.path))]
     span = spans[-1] if spans else Span(layers[0].source.path) if layers[0].source else Span(_nowhere())
     notes = (Note("the layer below is here", spans[-2]),) if len(spans) > 1 else ()
-    hint = "remove the !delete, or check the spelling of its key" if error.code == "LM211" else "give both the same shape, or !delete the lower one first"
+    hint = (
+        "remove the !delete, or check the spelling of its key"
+        if error.code == "LM211"
+        else "give both the same shape, or !delete the lower one first"
+    )
     return Diagnostic(error.code, Severity.ERROR, str(error), span, hint, notes)
 
 
@@ -122,7 +127,11 @@ def _contradiction(detail: ErrorDetails, path: KeyPath, context: Context) -> _De
 
 
 def _reference(detail: ErrorDetails, path: KeyPath, context: Context) -> _Description:
-    return f"{dotted(path)} is not a reference to a secret", "write env:NAME, file:PATH or keyring:SERVICE/USER; the secret itself never goes into a file of the lab", None
+    return (
+        f"{dotted(path)} is not a reference to a secret",
+        "write env:NAME, file:PATH or keyring:SERVICE/USER; the secret itself never goes into a file of the lab",
+        None,
+    )
 
 
 def _wrong_type(detail: ErrorDetails, path: KeyPath, context: Context) -> _Description:
@@ -156,7 +165,11 @@ _DESCRIBE: dict[str, Callable[[ErrorDetails, KeyPath, Context], _Description]] =
 def _first_given(path: KeyPath, detail: ErrorDetails, context: Context) -> KeyPath:
     """Return the path of the contradicting key that the highest layer gives: the last word is the likely culprit."""
     keys = detail.get("ctx", {}).get("keys", [])
-    ranked = [(context.layers.index(found[0].layer), -index, key) for index, key in enumerate(keys) if (found := context.origins((*path, *key.split("."))))]
+    ranked = [
+        (context.layers.index(found[0].layer), -index, key)
+        for index, key in enumerate(keys)
+        if (found := context.origins((*path, *key.split("."))))
+    ]
     return (*path, *max(ranked)[2].split(".")) if ranked else path
 
 
@@ -193,7 +206,11 @@ def shown(value: Any) -> str:
         return "a map"
     if isinstance(value, list):
         return "a list"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value)[:60]) if value is None or isinstance(value, bool) else str(value)[:60]
+    return (
+        {None: "null", True: "true", False: "false"}.get(value, str(value)[:60])
+        if value is None or isinstance(value, bool)
+        else str(value)[:60]
+    )
 
 
 def dotted(path: KeyPath) -> str:
@@ -219,12 +236,10 @@ def _is_number(text: str) -> bool:
 def _has(layer: Layer, path: KeyPath) -> bool:
     here: Any = layer.data
     for step in path:
-        if isinstance(here, dict) and step in here:
-            here = here[step]
-        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
-            here = here[step]
-        else:
+        known = here if isinstance(here, dict) else range(len(here)) if isinstance(here, list) else ()
+        if step not in known:
             return False
+        here = here[step]
     return True
 
 

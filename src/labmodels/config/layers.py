@@ -1,13 +1,13 @@
-"""Lays configurations over each other. Maps merge; lists replace, unless the schema names a key to merge them by; null is a value; only !delete deletes.
+"""Lays configurations over each other.
 
+Maps merge; lists replace, unless the schema names a key to merge them by; null is a value; only !delete deletes.
 Pure: takes plain data, never changes it, and shares what it did not have to copy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from labmodels.config.diagnostics import Span
 from labmodels.config.reader import DELETE, KeyPath, Source
@@ -25,8 +25,7 @@ class MergeConflict(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(NamedTuple):
     """One source of values: `data` with, where it came from a file, the path in it that the data starts at."""
 
     name: str
@@ -44,8 +43,7 @@ class Layer:
         return (place.key or place.value) if place else None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """One layer's say on a leaf: which layer, and the value that it gives."""
 
     layer: Layer

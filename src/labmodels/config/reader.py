@@ -1,16 +1,15 @@
 """Reads one YAML file: values by the YAML 1.2 core schema, every fault and every quiet surprise with its place. Knows no schema.
 
-The document is built from libyaml's events, without recursion and without a node tree: a hostile file cannot exhaust the stack, and a thousand files
+The document is built from libyaml's events, without recursion and without a node tree: a hostile file cannot exhaust the stack, and a
+thousand files
 need no memory for nodes. Places of values are not kept; `places()` reads the text again for the few files that have something to report.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -55,16 +54,19 @@ class Suspicion(NamedTuple):
     is_key: bool
 
 
-@dataclass
 class Source:
     """One file as read. `data` is None when nothing usable could be read; the diagnostics then say why."""
 
-    path: Path
-    text: str = ""
-    data: dict[str, Any] | None = None
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    suspicions: list[Suspicion] = field(default_factory=list)
-    has_deletes: bool = False
+    def __init__(
+        self, path: Path, text: str = "", data: dict[str, Any] | None = None, diagnostics: list[Diagnostic] | None = None,
+        suspicions: list[Suspicion] | None = None, has_deletes: bool = False,
+    ) -> None:  # fmt: skip
+        self.path = path
+        self.text = text
+        self.data = data
+        self.diagnostics = diagnostics or []
+        self.suspicions = suspicions or []
+        self.has_deletes = has_deletes
 
     @property
     def digest(self) -> str:
@@ -89,9 +91,8 @@ class Source:
 
 def read(path: Path) -> Source:
     """Read the file at `path`. Never raises for what a file can hold or be: faults are diagnostics of the returned source."""
-    diagnostics: list[Diagnostic] = []
-    text = _read_text(path, diagnostics)
-    return Source(path, diagnostics=diagnostics) if text is None else parse(path, text)
+    text = _read_text(path)
+    return parse(path, text) if isinstance(text, str) else Source(path, diagnostics=[text])
 
 
 def parse(path: Path, text: str) -> Source:
@@ -101,37 +102,46 @@ def parse(path: Path, text: str) -> Source:
     return Source(path, text, data, builder.diagnostics, builder.suspicions, builder.has_deletes)
 
 
-def _read_text(path: Path, diagnostics: list[Diagnostic]) -> str | None:
-    def refuse(code: str, message: str, hint: str, span: Span | None = None) -> None:
-        diagnostics.append(Diagnostic(code, Severity.ERROR, message, span or Span(path), help=hint))
-
+def _read_text(path: Path) -> str | Diagnostic:
+    """Return the text of the file, or the finding that says why there is none."""
     try:
-        status = os.stat(path)  # before opening: a FIFO would block, a huge file would fill the memory
+        status = path.stat()  # before opening: a FIFO would block, a huge file would fill the memory
         if stat.S_ISDIR(status.st_mode):
-            return refuse("LM001", "is a folder where a file is needed", "give the file, or the folder as an argument of its own")
+            return _unreadable(
+                path, "LM001", "is a folder where a file is needed", "give the file, or the folder as an argument of its own"
+            )
         if not stat.S_ISREG(status.st_mode):
-            return refuse("LM001", "is not a regular file", "configurations are plain files")
+            return _unreadable(path, "LM001", "is not a regular file", "configurations are plain files")
         if status.st_size > LARGEST_FILE_BYTES:
-            return refuse("LM003", f"is {status.st_size:,} bytes; a configuration has at most {LARGEST_FILE_BYTES:,}", "data belongs in datasets/, not in a configuration")
-        with open(path, "rb") as file:
+            message = f"is {status.st_size:,} bytes; a configuration has at most {LARGEST_FILE_BYTES:,}"
+            return _unreadable(path, "LM003", message, "data belongs in datasets/, not in a configuration")
+        with path.open("rb") as file:
             raw = file.read(LARGEST_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return refuse("LM001", f"cannot be read: {reason}", "check that the path exists, that links lead somewhere, and that this user may read it")
+        return _unreadable(
+            path, "LM001", f"cannot be read: {reason}", "check that it exists, that links lead somewhere, and that you may read it"
+        )
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - (raw.rfind(b"\n", 0, error.start) + 1) + 1
         span = Span(path, line, column, line, column + 1)
-        return refuse("LM002", f"is not UTF-8: byte 0x{raw[error.start]:02x}", "save it as UTF-8, e.g. iconv -f latin1 -t utf-8", span)
+        message = f"is not UTF-8: byte 0x{raw[error.start]:02x}"
+        return Diagnostic("LM002", Severity.ERROR, message, span, "save it as UTF-8, e.g. iconv -f latin1 -t utf-8")
+
+
+def _unreadable(path: Path, code: str, message: str, hint: str) -> Diagnostic:
+    return Diagnostic(code, Severity.ERROR, message, Span(path), hint)
 
 
 # YAML 1.2.2, section 10.3 (core schema).
 _WORDS: dict[str, Any] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
-    ".inf": float("inf"), ".Inf": float("inf"), ".INF": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan"), ".NaN": float("nan"), ".NAN": float("nan"),
+    ".inf": float("inf"), ".Inf": float("inf"), ".INF": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"),
+    ".nan": float("nan"), ".NaN": float("nan"), ".NAN": float("nan"),
 }  # fmt: skip
 _NUMERIC_START = frozenset("0123456789+-.")
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -243,7 +253,16 @@ class _Builder:
 
     def _consume(self) -> None:
         from yaml._yaml import CParser
-        from yaml.events import AliasEvent, DocumentStartEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent, StreamEndEvent
+        from yaml.events import (
+            AliasEvent,
+            DocumentStartEvent,
+            MappingEndEvent,
+            MappingStartEvent,
+            ScalarEvent,
+            SequenceEndEvent,
+            SequenceStartEvent,
+            StreamEndEvent,
+        )
 
         next_event = CParser(self.text).get_event
         documents = 0
@@ -263,7 +282,9 @@ class _Builder:
             elif kind is DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    self._report("LM008", "holds several documents", self._span(event), "one file is one config: split it at the `---` line")
+                    self._report(
+                        "LM008", "holds several documents", self._span(event), "one file is one config: split it at the `---` line"
+                    )
                     raise _Stop
             elif kind is StreamEndEvent or event is None:
                 return
@@ -315,7 +336,12 @@ class _Builder:
         if event.tag is not None and event.tag != "!":
             self._report("LM009", f"unknown tag {event.tag}", self._span(event), "only !delete is known; write the value without a tag")
         if len(self.stack) >= DEEPEST_NESTING:
-            self._report("LM011", f"nested more than {DEEPEST_NESTING} levels deep", self._span(event), "no configuration is that deep: look for a missing bracket or quote")
+            self._report(
+                "LM011",
+                f"nested more than {DEEPEST_NESTING} levels deep",
+                self._span(event),
+                "no configuration is that deep: look for a missing bracket or quote",
+            )
             raise _Stop
         self.count += 1
         self.stack.append(_Frame(container, event.anchor, event.start_mark, self.count))
@@ -335,7 +361,12 @@ class _Builder:
         value, size = self.anchors[event.anchor]
         self.count += size
         if self.count > MOST_NODES:
-            self._report("LM010", f"aliases expand to more than {MOST_NODES:,} values", self._span(event), "write the values out, or use fewer levels of aliases")
+            self._report(
+                "LM010",
+                f"aliases expand to more than {MOST_NODES:,} values",
+                self._span(event),
+                "write the values out, or use fewer levels of aliases",
+            )
             raise _Stop
         self._add(value, event)
 
@@ -361,16 +392,25 @@ class _Builder:
             frame.container[key] = value
 
     def _key(self, frame: _Frame, key: Any, event: Any, start: Any) -> None:
-        span = self._span(event, start) if self.places is not None or type(key) is not str or key in frame.container or key == "<<" else None
+        span = (
+            self._span(event, start) if self.places is not None or type(key) is not str or key in frame.container or key == "<<" else None
+        )
         if type(key) is not str:
             shown = event.value if hasattr(event, "value") else "a map or list"
             self._report("LM007", f"the key {shown} is not text", span, "quote it")
             frame.key = None
         elif key == "<<":
-            self._report("LM012", "the merge key << is not part of YAML 1.2", span, "repeat the keys, or use environments: and a performance profile for what is shared")
+            self._report(
+                "LM012",
+                "the merge key << is not part of YAML 1.2",
+                span,
+                "repeat the keys, or use environments: and a performance profile for what is shared",
+            )
             frame.key = None
         elif key in frame.container:
-            self._report("LM006", f"duplicate key {key}", span, "keep one of them: which one wins differs between YAML readers", self._first(key))
+            self._report(
+                "LM006", f"duplicate key {key}", span, "keep one of them: which one wins differs between YAML readers", self._first(key)
+            )
             frame.key = None
         else:
             frame.key = key
@@ -413,7 +453,11 @@ class _Builder:
 
     def _unreadable_character(self, error: Exception) -> tuple[str, Span, str]:
         position = getattr(error, "position", None)
-        offset = next((i for i, c in enumerate(self.text) if not (c.isprintable() or c in "\t\n\r")), 0) if position is None or position >= len(self.text) else position
+        offset = (
+            next((i for i, c in enumerate(self.text) if not (c.isprintable() or c in "\t\n\r")), 0)
+            if position is None or position >= len(self.text)
+            else position
+        )
         line = self.text.count("\n", 0, offset) + 1
         column = offset - (self.text.rfind("\n", 0, offset) + 1) + 1
         return "a character that YAML does not allow", Span(self.path, line, column, line, column + 1), "remove the control character"
@@ -430,4 +474,3 @@ def _syntax_hint(text: str, line: int) -> str:
     if "\t" in before[: len(before) - len(before.lstrip())]:
         return "indent with spaces: YAML does not allow tabs"
     return "check the indentation, quotes and brackets on this line and the one before"
-

@@ -20,7 +20,7 @@ _REFERENCE = re.compile(r"(env|file|keyring):")
 
 
 def literal_secrets(source: Source) -> Iterator[Diagnostic]:
-    """Yield a finding for each line of the file, comments included, that holds what looks like a secret, and for values of keys called api_key and the like."""
+    """Yield a finding for each line, comments included, that holds what looks like a secret, and for literals under keys like api_key."""
     lines_found: set[int] = set()
     if looks_like_secret(source.text):
         for number, line in enumerate(source.text.split("\n"), start=1):
@@ -31,7 +31,14 @@ def literal_secrets(source: Source) -> Iterator[Diagnostic]:
     if source.data is None or not _may_hold_literal(source.text.lower()):
         return
     for path, value in leaves(source.data):
-        if path and isinstance(value, str) and value and isinstance(path[-1], str) and _SECRET_KEY.match(path[-1]) and not _REFERENCE.match(value):
+        if (
+            path
+            and isinstance(value, str)
+            and value
+            and isinstance(path[-1], str)
+            and _SECRET_KEY.match(path[-1])
+            and not _REFERENCE.match(value)
+        ):
             span = source.place(path).value
             if span.line not in lines_found:
                 yield _literal(span)

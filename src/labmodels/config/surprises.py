@@ -14,7 +14,9 @@ _TRUE = frozenset({"yes", "on", "y"})
 
 def surprises(source: Source, model: type[Declared] | None) -> list[Diagnostic]:
     """Return a warning for each suspicious scalar of `source` that matters where it stands in `model` (None: unknown, all matter)."""
-    found = (_warning(suspicion, type_at(model, suspicion.path) if model and not suspicion.is_key else None) for suspicion in source.suspicions)
+    found = (
+        _warning(suspicion, type_at(model, suspicion.path) if model and not suspicion.is_key else None) for suspicion in source.suspicions
+    )
     return [diagnostic for diagnostic in found if diagnostic]
 
 

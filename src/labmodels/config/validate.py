@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from labmodels.config import checks
 from labmodels.config.catalog import Catalog, Document
 from labmodels.config.combinations import check_alone, check_overlaid
 from labmodels.config.declared import DeclaredState
-from labmodels.config.diagnostics import Diagnostic, Severity
+from labmodels.config.diagnostics import Diagnostic
 from labmodels.config.faults import Context, place
 from labmodels.config.schema.base import ENVIRONMENTS
 from labmodels.config.secret_scan import literal_secrets, undefined_references
@@ -36,13 +35,20 @@ class Validation(NamedTuple):
 
 
 def validate(catalog: Catalog, selected: Collection[Path] | None = None) -> Validation:
-    """Validate the documents of `catalog`. With `selected`, check and report what concerns these files: findings in them, or caused by them."""
+    """Validate the documents of `catalog`.
+
+    With `selected`, check and report what concerns these files: findings in them, or caused by them.
+    """
     chosen = frozenset(source.path for source in catalog.sources) if selected is None else frozenset(selected)
     needed = [document for document in catalog.documents if document.path in chosen or document.kind in _JUDGED_BY]
-    small = check_alone([*([catalog.lab_file] if catalog.lab_file else []), *(document for document in needed if document.kind != "language_model")])
+    small = check_alone(
+        [*([catalog.lab_file] if catalog.lab_file else []), *(document for document in needed if document.kind != "language_model")]
+    )
     routes = _routes(catalog, small.valid)
     everything = any(document.path in chosen and document.kind in _OVERLAYING for document in catalog.documents)
-    models = [document for document in catalog.of_kind("language_model") if everything or document.path in chosen or document.name in routes]
+    models = [
+        document for document in catalog.of_kind("language_model") if everything or document.path in chosen or document.name in routes
+    ]
     alone = check_alone(models)
     valid = small.valid | alone.valid
     overlaid = check_overlaid(catalog, [document for document in models if everything or document.path in chosen], valid, routes)
@@ -85,7 +91,11 @@ def _in_text(catalog: Catalog, documents: Iterable[Document], chosen: frozenset[
         if source.path in chosen:
             yield from literal_secrets(source)
             if source.suspicions:
-                yield from surprises(source, models.get(source.path) or (catalog.lab_file.model if catalog.lab_file and catalog.lab_file.path == source.path else None))
+                yield from surprises(
+                    source,
+                    models.get(source.path)
+                    or (catalog.lab_file.model if catalog.lab_file and catalog.lab_file.path == source.path else None),
+                )
 
 
 def _concerns(diagnostic: Diagnostic, chosen: frozenset[Path]) -> bool:
@@ -94,7 +104,9 @@ def _concerns(diagnostic: Diagnostic, chosen: frozenset[Path]) -> bool:
 
 def _one_a_cause(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Return the findings in reading order; what another finding at the same place already explains is left out."""
-    found = sorted(diagnostics, key=lambda diagnostic: (str(diagnostic.span.path), diagnostic.span.line, diagnostic.span.column, diagnostic.code))
+    found = sorted(
+        diagnostics, key=lambda diagnostic: (str(diagnostic.span.path), diagnostic.span.line, diagnostic.span.column, diagnostic.code)
+    )
     secret_lines = {(diagnostic.span.path, diagnostic.span.line) for diagnostic in found if diagnostic.code == "LM401"}
     error_starts = {(diagnostic.span.path, diagnostic.span.line, diagnostic.span.column) for diagnostic in found if diagnostic.is_error}
     kept: dict[tuple[object, ...], Diagnostic] = {}
@@ -105,5 +117,5 @@ def _one_a_cause(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
         if diagnostic.code.startswith("LM1") and (span.path, span.line, span.column) in error_starts:
             continue
         key = (diagnostic.code, span, diagnostic.message)
-        kept[key] = replace(kept[key], more=kept[key].more + 1 + diagnostic.more) if key in kept else diagnostic
+        kept[key] = kept[key]._replace(more=kept[key].more + 1 + diagnostic.more) if key in kept else diagnostic
     return list(kept.values())

@@ -108,7 +108,7 @@ class Embeddings:
     model_returned: str | None = None
 
 
-class ProviderFault(Exception):  # noqa: N818  a fault, in the words of the decision table
+class ProviderFault(Exception):
     """A try that gave no answer: a class of the decision table, and a message that was redacted when it was built."""
 
     def __init__(

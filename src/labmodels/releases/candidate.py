@@ -1,4 +1,7 @@
-"""Builds what would be live: the selected configs from the working tree, everything else carried over from the live release. Reads files; writes none."""
+"""Builds what would be live: the selected configs from the working tree, everything else carried over from the live release.
+
+Reads files; writes none.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from labmodels.config.catalog import Catalog, Document, load
+from labmodels.config.diagnostics import InvalidConfiguration
 from labmodels.config.faults import Context, diagnose
 from labmodels.config.layers import Layer
 from labmodels.config.validate import validate
-from labmodels.errors import InvalidConfiguration, Usage
+from labmodels.errors import Usage
 from labmodels.lab import LAB_FILE, Lab
 from labmodels.releases.content import LAB, Content, Entry, Override, canonical_values
 from labmodels.releases.overrides import from_arguments, from_environ
@@ -39,7 +43,9 @@ def build(lab: Lab, request: Request, live: Release | None, environ: Mapping[str
     result = validate(catalog, selected)
     if not result.is_valid:
         errors = sum(diagnostic.is_error for diagnostic in result.diagnostics)
-        raise InvalidConfiguration(f"{errors} error{'s' * (errors != 1)} in what is to be deployed; nothing was changed", result.diagnostics)
+        raise InvalidConfiguration(
+            f"{errors} error{'s' * (errors != 1)} in what is to be deployed; nothing was changed", result.diagnostics
+        )
     if catalog.lab_file is None:
         raise Usage(f"{lab.root} has no {LAB_FILE}", hint="labmodels init .")
     chosen = [document for document in catalog.documents if selected is None or document.path in selected]
@@ -67,10 +73,19 @@ def _resolved(document: Document, environment: str) -> dict[str, Any]:
 
 
 def _overrides(
-    request: Request, live: Release | None, redone: set[str], configs: Mapping[str, Entry], lab_values: Mapping[str, Any], environ: Mapping[str, str]
+    request: Request,
+    live: Release | None,
+    redone: set[str],
+    configs: Mapping[str, Entry],
+    lab_values: Mapping[str, Any],
+    environ: Mapping[str, str],
 ) -> list[Override]:
-    """Return the overrides of the candidate: those of configs that are carried over, then the variables, then --set; a later one replaces an equal key."""
-    carried = [override for override in (live.content.overrides if live else ()) if override.config not in redone and (override.config == LAB or override.config in configs)]
+    """Return the overrides of the candidate: those of carried configs, the variables, --set; a later one replaces an equal key."""
+    carried = [
+        override
+        for override in (live.content.overrides if live else ())
+        if override.config not in redone and (override.config == LAB or override.config in configs)
+    ]
     given = [*from_environ(environ, configs, lab_values), *from_arguments(request.settings, configs, lab_values)]
     return list({override.key: override for override in [*carried, *given]}.values())
 
@@ -96,7 +111,10 @@ def _check_overrides(content: Content, catalog: Catalog) -> None:
             raise Usage(f"{layers[-1].name} does not fit {name}: {error}", hint="labmodels schema shows the keys") from None
         except ValidationError as error:
             found = diagnose(error, Context(model, layers, values))
-            raise Usage(f"{layers[-1].name} makes {name or LAB_FILE} invalid: {found[0].message}", hint=found[0].help or "labmodels schema shows the keys") from None
+            raise Usage(
+                f"{layers[-1].name} makes {name or LAB_FILE} invalid: {found[0].message}",
+                hint=found[0].help or "labmodels schema shows the keys",
+            ) from None
 
 
 def config_paths(lab: Lab, files: Sequence[Path]) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The content of a release: the lab file and every config of one environment, resolved, with the overrides of its deployment. Plain data, no files."""
+"""The content of a release: the lab file and every config of one environment, resolved, with the overrides of its deployment.
+
+Plain data, no files.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,15 @@ class Content:
     @property
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of the values; sources do not count."""
-        return sha256(canonical_json({"lab": self.lab, "configs": {name: [entry.kind, entry.values] for name, entry in self.configs.items()}, "overrides": sorted([o.key, o.value] for o in self.overrides)})).hexdigest()
+        return sha256(
+            canonical_json(
+                {
+                    "lab": self.lab,
+                    "configs": {name: [entry.kind, entry.values] for name, entry in self.configs.items()},
+                    "overrides": sorted([o.key, o.value] for o in self.overrides),
+                }
+            )
+        ).hexdigest()
 
     def values(self, name: str) -> dict[str, Any]:
         """Return a config's values (or the lab's, for LAB) with its overrides on top, before profile, domain and switch."""
@@ -104,7 +115,9 @@ def as_json(content: Content) -> dict[str, Any]:
     """Return the content as it is stored, without sources."""
     return {
         "lab": content.lab,
-        "configs": {name: {"kind": entry.kind, "path": entry.path, "values": entry.values} for name, entry in sorted(content.configs.items())},
+        "configs": {
+            name: {"kind": entry.kind, "path": entry.path, "values": entry.values} for name, entry in sorted(content.configs.items())
+        },
         "overrides": [{"layer": o.layer, "config": o.config, "path": list(o.path), "value": o.value} for o in content.overrides],
     }
 
@@ -140,7 +153,11 @@ def changes(before: Content | None, after: Content) -> list[Change]:
 def flat_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
     """Return the keys that differ between two flat contents, sorted."""
     keys = sorted(old.keys() | new.keys())
-    return [Change(key, old.get(key, ABSENT), new.get(key, ABSENT)) for key in keys if key not in old or key not in new or old[key] != new[key] or type(old[key]) is not type(new[key])]
+    return [
+        Change(key, old.get(key, ABSENT), new.get(key, ABSENT))
+        for key in keys
+        if key not in old or key not in new or old[key] != new[key] or type(old[key]) is not type(new[key])
+    ]
 
 
 def dotted(path: KeyPath) -> str:

@@ -1,4 +1,4 @@
-"""Makes a candidate live: plan under the lock, write, journal the intent, gate, flip, check, and flip back on failure with the evidence kept."""
+"""Makes a candidate live: plan under the lock, write, journal the intent, gate, flip, check; on failure flip back and keep the evidence."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from labmodels.releases.journal import now, who
 from labmodels.releases.plan import Plan, make_plan, refuse_if_stale
 from labmodels.releases.retention import to_delete
 from labmodels.releases.store import Release, ReleaseStore, modified_files, read_release, read_sources
+from labmodels.secrets import redact
 
 Probe = Callable[[Content, Collection[str]], None]  # the candidate, and the names of the configs that differ from what is live
 
@@ -51,7 +52,8 @@ def deploy(  # noqa: PLR0913 - each argument is a decision of the operator's
 ) -> Outcome:
     """Deploy `request`. `expected` is a plan that was saved or shown, with its name: raises StalePlan when it no longer holds.
 
-    Raises GateFailed when the candidate is refused (the previous release is live), RollbackFailed when flipping back failed, Busy, StorageFault.
+    Raises GateFailed when the candidate is refused (the previous release is live), RollbackFailed when flipping back failed, Busy,
+    StorageFault.
     """
     store.prepare()
     with locked(store.lock, lock_wait_s):
@@ -67,7 +69,15 @@ def deploy(  # noqa: PLR0913 - each argument is a decision of the operator's
         return Outcome(made, _make_live(store, content, live, facts, probe, why, keep=content.lab["releases"]["keep"]), is_new=True)
 
 
-def rollback(store: ReleaseStore, number: int | None, *, expected_live: int | None = None, probe: Probe | None = None, why: str = "", lock_wait_s: float = 60.0) -> Outcome:
+def rollback(
+    store: ReleaseStore,
+    number: int | None,
+    *,
+    expected_live: int | None = None,
+    probe: Probe | None = None,
+    why: str = "",
+    lock_wait_s: float = 60.0,
+) -> Outcome:
     """Make the content of release `number` (None: the last good one before the live one) live again, as a new release."""
     store.prepare()
     with locked(store.lock, lock_wait_s):
@@ -80,7 +90,10 @@ def rollback(store: ReleaseStore, number: int | None, *, expected_live: int | No
         if made.is_empty:
             return Outcome(made, live, is_new=False)
         if changed := modified_files(target.folder):
-            raise StorageFault(f"{target.folder} was modified after it was deployed: {', '.join(changed)}", hint="roll back to a release that is whole: labmodels history")
+            raise StorageFault(
+                f"{target.folder} was modified after it was deployed: {', '.join(changed)}",
+                hint="roll back to a release that is whole: labmodels history",
+            )
         content = Content(target.content.lab, target.content.configs, target.content.overrides, read_sources(target.folder))
         facts = {"what": "rollback", "rollback_of": target.rollback_of or target.number}
         return Outcome(made, _make_live(store, content, live, facts, probe, why, keep=content.lab["releases"]["keep"]), is_new=True)
@@ -103,11 +116,21 @@ def require_live(store: ReleaseStore) -> Release:
     return live
 
 
-def _make_live(store: ReleaseStore, content: Content, live: Release | None, facts: dict[str, Any], probe: Probe | None, why: str, keep: int) -> Release:
+def _make_live(
+    store: ReleaseStore, content: Content, live: Release | None, facts: dict[str, Any], probe: Probe | None, why: str, keep: int
+) -> Release:
     """Write, journal, gate, flip, check. The journal has the intent before the flip and the outcome after it."""
     number = _next_number(store)
+    why = redact(why)  # it is kept for good, and people paste
     base = live.number if live else None
-    author = {"environment": store.folder.name, "created_at": now().isoformat(timespec="seconds"), "created_by": who(), "why": why, "base": base, "rollback_of": facts.get("rollback_of")}
+    author = {
+        "environment": store.folder.name,
+        "created_at": now().isoformat(timespec="seconds"),
+        "created_by": who(),
+        "why": why,
+        "base": base,
+        "rollback_of": facts.get("rollback_of"),
+    }
     folder = store.write(number, content, author)
     intent = uuid.uuid4().hex
     store.journal.add(INTENT, intent, release=number, digest=content.digest, folder=folder.name, base=base, why=why, **facts)
@@ -115,7 +138,10 @@ def _make_live(store: ReleaseStore, content: Content, live: Release | None, fact
         release = _gate(folder, content, _changed_configs(content, live), probe)
     except LabmodelsError as error:
         store.journal.add(FAILED, intent, reason=str(error))
-        raise GateFailed(f"release {number} was refused: {error}; {_still_live(live)}", hint=f"the candidate is kept in {folder}; {error.hint}".rstrip("; ")) from error
+        raise GateFailed(
+            f"release {number} was refused: {error}; {_still_live(live)}",
+            hint=f"the candidate is kept in {folder}; {error.hint}".rstrip("; "),
+        ) from error
     try:
         store.flip(folder)
         _check_live(store, release)
@@ -125,7 +151,10 @@ def _make_live(store: ReleaseStore, content: Content, live: Release | None, fact
         store.journal.add(LIVE, intent, release=number)
         _retire(store, keep, release)
     except StorageFault as error:
-        raise StorageFault(f"{release.label} is live, but what follows a deployment failed: {error}", hint="labmodels status; the next command completes the journal") from error
+        raise StorageFault(
+            f"{release.label} is live, but what follows a deployment failed: {error}",
+            hint="labmodels status; the next command completes the journal",
+        ) from error
     return release
 
 
@@ -168,7 +197,10 @@ def _flip_back(store: ReleaseStore, live: Release | None, intent: str, number: i
     except (LabmodelsError, OSError) as second:
         with suppress(LabmodelsError):
             store.journal.add(FAILED, intent, reason=f"{error}; flipping back failed: {second}")
-        return RollbackFailed(f"release {number} failed ({error}) and the previous one could not be made live: {second}", hint=f"ln -sfn releases/N-DIGEST {store.pointer}, then labmodels status")
+        return RollbackFailed(
+            f"release {number} failed ({error}) and the previous one could not be made live: {second}",
+            hint=f"ln -sfn releases/N-DIGEST {store.pointer}, then labmodels status",
+        )
     with suppress(LabmodelsError):
         store.journal.add(FAILED, intent, reason=str(error))
     return GateFailed(f"release {number} failed after the flip: {error}; {_still_live(live)}", hint="labmodels status")
@@ -179,7 +211,7 @@ def _still_live(live: Release | None) -> str:
 
 
 def _next_number(store: ReleaseStore) -> int:
-    journalled = [event.details["release"] for event in store.journal.events() if event.event == INTENT]
+    journalled = [int(event.details["release"]) for event in store.journal.events() if event.event == INTENT]
     return max([0, *journalled, *store.numbered()]) + 1
 
 

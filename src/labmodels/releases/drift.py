@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import NamedTuple
 
-from labmodels.errors import InvalidConfiguration
+from labmodels.config.diagnostics import InvalidConfiguration
 from labmodels.lab import Lab
 from labmodels.releases.candidate import Request, build
 from labmodels.releases.content import Change, Content, changes
@@ -13,7 +12,10 @@ from labmodels.releases.store import ReleaseStore, modified_files
 
 
 class Drift(NamedTuple):
-    """`live_modified`: files of the live release that were changed by hand. `not_deployed`: keys in which the sources differ from it; None when they are invalid."""
+    """`live_modified`: files of the live release that were changed by hand.
+
+    `not_deployed`: keys in which the sources differ from it; None when they are invalid.
+    """
 
     live_modified: tuple[str, ...]
     not_deployed: tuple[Change, ...] | None
@@ -37,8 +39,13 @@ def drift(lab: Lab, store: ReleaseStore) -> Drift:
 
 
 def declared(lab: Lab, store: ReleaseStore) -> Content:
-    """Return what deploying everything now would make live. What the live release was given by hand stays: that the sources do not say it is no drift."""
+    """Return what deploying everything now would make live.
+
+    What the live release was given by hand stays: that the sources do not say it is no drift.
+    """
     live = store.live()
     by_hand = live.content.overrides if live else ()
     content = build(lab, Request(store.folder.name), live, {})
-    return Content(content.lab, content.configs, tuple(override for override in by_hand if override.config in ("", *content.configs)), content.sources)
+    return Content(
+        content.lab, content.configs, tuple(override for override in by_hand if override.config in ("", *content.configs)), content.sources
+    )

@@ -1,4 +1,7 @@
-"""The values a model is asked with: a release's content under a profile, a domain and a switch. Pure; the layers keep their names for explanations."""
+"""The values a model is asked with: a release's content under a profile, a domain and a switch.
+
+Pure; the layers keep their names for explanations.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Choice(NamedTuple):
-    """Which profile holds, and why: the domain's own, the lab's default, a switch, a shell's variable, an option. `is_switch`: it lies above the domain."""
+    """Which profile holds, and why: the domain's own, the lab's default, a switch, a shell's variable, an option.
+
+    `is_switch`: it lies above the domain.
+    """
 
     profile: str | None
     reason: str
@@ -133,7 +139,11 @@ def check(content: Content) -> list[str]:
             problems.append(f"{name or 'labmodels.yaml'}: {_first(error)}")
     if problems:
         return problems
-    choices = [Choice(profile, "", is_switch=is_switch) for profile in (None, *effective.names("performance_profile")) for is_switch in (False, True)]
+    choices = [
+        Choice(profile, "", is_switch=is_switch)
+        for profile in (None, *effective.names("performance_profile"))
+        for is_switch in (False, True)
+    ]
     for name in effective.names("language_model"):
         for domain in (None, *(domain for domain in effective.domains() if name in effective.route(domain))):
             for choice in choices:

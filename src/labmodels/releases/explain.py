@@ -1,4 +1,7 @@
-"""Where a value comes from: every layer that has a say on a key, the winner first. For the sources as they are, or for a release with its own copies."""
+"""Where a value comes from: every layer that has a say on a key, the winner first.
+
+For the sources as they are, or for a release with its own copies.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,13 @@ class Explanation(NamedTuple):
     origins: tuple[Origin, ...]
 
 
-def explain(lab: Lab, store: ReleaseStore, key: str, *, domain: str | None, profile: str | None, release: int | None, environ: Mapping[str, str]) -> list[Explanation]:
-    """Return an explanation for `key`, or for each leaf below it. Raises Usage for a key that nothing has, InvalidConfiguration when the sources are not valid."""
+def explain(
+    lab: Lab, store: ReleaseStore, key: str, *, domain: str | None, profile: str | None, release: int | None, environ: Mapping[str, str]
+) -> list[Explanation]:
+    """Return an explanation for `key`, or for each leaf below it.
+
+    Raises Usage for a key that nothing has, InvalidConfiguration when the sources are not valid.
+    """
     environment = store.folder.name
     content, catalog = _released(store, release) if release is not None else (_declared(lab, store, environ), load(lab))
     effective = Effective(content)
@@ -49,7 +57,14 @@ def explain(lab: Lab, store: ReleaseStore, key: str, *, domain: str | None, prof
         default = default_at(document.model, full)
         if default is not ...:
             told.append(Origin(Layer("schema default", {}), default, full))
-        found.append(Explanation(".".join(map(str, (*([name] if name else []), *full))), value, choice.profile if document.kind == "language_model" else None, tuple(told)))
+        found.append(
+            Explanation(
+                ".".join(map(str, (*([name] if name else []), *full))),
+                value,
+                choice.profile if document.kind == "language_model" else None,
+                tuple(told),
+            )
+        )
     return found
 
 
@@ -61,7 +76,9 @@ def _released(store: ReleaseStore, number: int) -> tuple[Content, Catalog]:
     release = store.release(number)
     if release is None:
         kept = ", ".join(map(str, sorted(store.numbered()))) or "none"
-        raise Usage(f"there is no release {number} in {store.folder.name}: kept are {kept}", hint=f"labmodels history --env {store.folder.name}")
+        raise Usage(
+            f"there is no release {number} in {store.folder.name}: kept are {kept}", hint=f"labmodels history --env {store.folder.name}"
+        )
     root = release.folder / "sources"
     paths = [root / LAB_FILE, *(root / entry.path for entry in release.content.configs.values())]
     return release.content, Catalog(root, [read(path) for path in paths])
@@ -77,14 +94,19 @@ def _split(key: str, content: Content) -> tuple[str, KeyPath]:
 
     known = [*content.configs, *content.lab]
     close = get_close_matches(first, known, n=1)
-    raise Usage(f"{key}: no config and no key of labmodels.yaml is called {first}", hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}")
+    raise Usage(
+        f"{key}: no config and no key of labmodels.yaml is called {first}",
+        hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}",
+    )
 
 
 def _layers(document: Document, environment: str, catalog: Catalog, content: Content, choice: Choice, domain: str | None) -> list[Layer]:
     """Return the layers of a document, lowest first; those of profile, domain and switch only over a language model."""
     layers = document.layers(environment)
     if document.kind == "language_model":
-        profile = _overlay(catalog.by_name.get(choice.profile or ""), environment, f"switch to {choice.profile}" if choice.is_switch else None, content)
+        profile = _overlay(
+            catalog.by_name.get(choice.profile or ""), environment, f"switch to {choice.profile}" if choice.is_switch else None, content
+        )
         specialized = next((found for found in catalog.of_kind("specialized_model") if found.data.get("domain") == domain), None)
         of_domain = _overlay(specialized, environment, None, content)
         layers += [*of_domain, *profile] if choice.is_switch else [*profile, *of_domain]
@@ -96,7 +118,11 @@ def _overlay(document: Document | None, environment: str, label: str | None, con
     if document is None:
         return []
     found = document.layers(environment, ("overlay",))
-    found += [Layer(o.layer, o.as_overlay()["overlay"]) for o in content.overrides if o.config == document.name and o.path[0] == "overlay" and len(o.path) > 1]
+    found += [
+        Layer(o.layer, o.as_overlay()["overlay"])
+        for o in content.overrides
+        if o.config == document.name and o.path[0] == "overlay" and len(o.path) > 1
+    ]
     return [Layer(f"{label} ({layer.name})", layer.data, layer.source, layer.prefix) for layer in found] if label else found
 
 
@@ -112,5 +138,8 @@ def _descend(values: Any, path: KeyPath, key: str) -> Any:
 
             known = list(here) if isinstance(here, dict) else []
             close = get_close_matches(str(step), known, n=1)
-            raise Usage(f"{key}: there is no {'.'.join(map(str, path[: index + 1]))}", hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(map(str, known)) or 'nothing'}")
+            raise Usage(
+                f"{key}: there is no {'.'.join(map(str, path[: index + 1]))}",
+                hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(map(str, known)) or 'nothing'}",
+            )
     return here

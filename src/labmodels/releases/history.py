@@ -76,10 +76,16 @@ def rollback_target(store: ReleaseStore, live: Release, number: int | None) -> R
         release = store.release(number)
         if release is None:
             kept = ", ".join(map(str, sorted(store.numbered()))) or "none"
-            raise Usage(f"there is no release {number} in {store.folder.name}: kept are {kept}", hint=f"labmodels history --env {store.folder.name}")
+            raise Usage(
+                f"there is no release {number} in {store.folder.name}: kept are {kept}", hint=f"labmodels history --env {store.folder.name}"
+            )
         return release
     origin = live.rollback_of or live.number
-    good = [step.details["release"] for step in history(store) if step.outcome == LIVE and step.what in ("deploy", "rollback") and step.details.get("rollback_of") is None]
+    good = [
+        step.details["release"]
+        for step in history(store)
+        if step.outcome == LIVE and step.what in ("deploy", "rollback") and step.details.get("rollback_of") is None
+    ]
     for candidate in sorted((found for found in good if found < origin), reverse=True):
         release = store.release(candidate)
         if release is not None and release.digest != live.digest:

@@ -1,4 +1,7 @@
-"""The journal of one environment: one JSON line for every intent and what became of it. `current` says what is live; the journal says how it came to be."""
+"""The journal of one environment: one JSON line for every intent and what became of it.
+
+`current` says what is live; the journal says how it came to be.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from labmodels.durable import FileSystem
 
 
 class Event(NamedTuple):
-    """One line: what happened (`intent`, `live`, `failed`, `abandoned`, `switch`, `confirm`, `pruned`), to which intent, with its details."""
+    """One line: what happened (`intent`, `live`, `failed`, `abandoned`, `switch`, `confirm`), to which intent, with its details."""
 
     event: str
     id: str

@@ -1,4 +1,7 @@
-"""What is live in an environment right now: the release, the switches, and for each request the models as they are asked. Read anew at every use."""
+"""What is live in an environment right now: the release, the switches, and for each request the models as they are asked.
+
+Read anew at every use.
+"""
 
 from __future__ import annotations
 

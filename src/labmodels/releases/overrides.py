@@ -1,4 +1,7 @@
-"""Values set by hand for a deployment or a request: `--set KEY=VALUE` and `LABMODELS__CONFIG__KEY=VALUE`. Parses them; laying them is the content's."""
+"""Values set by hand for a deployment or a request: `--set KEY=VALUE` and `LABMODELS__CONFIG__KEY=VALUE`.
+
+Parses them; laying them is the content's.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 
 from labmodels.errors import Usage
 from labmodels.releases.content import LAB, Override
+from labmodels.secrets import looks_like_secret
 
 VARIABLE_PREFIX = "LABMODELS__"
 
@@ -27,7 +31,10 @@ def from_arguments(settings: Iterable[str], configs: Iterable[str], lab_keys: It
 
 
 def from_environ(environ: Mapping[str, str], configs: Iterable[str], lab_keys: Iterable[str]) -> list[Override]:
-    """Return the overrides of the `LABMODELS__*` variables, in the order of their names. `__` separates keys; case and - or _ do not matter. Raises Usage."""
+    """Return the overrides of the `LABMODELS__*` variables, in the order of their names.
+
+    `__` separates keys; case and - or _ do not matter. Raises Usage.
+    """
     names = {_plain(name): name for name in configs}
     top = {_plain(key): key for key in lab_keys}
     found = []
@@ -43,6 +50,11 @@ def from_environ(environ: Mapping[str, str], configs: Iterable[str], lab_keys: I
 
 
 def _override(layer: str, shown: str, steps: tuple[str, ...], text: str, names: set[str], top: set[str]) -> Override:
+    if looks_like_secret(text):
+        raise Usage(
+            f"{shown} holds what looks like a secret, and releases keep what is set",
+            hint="put it into a variable or a file and set a reference: env:NAME, file:PATH",
+        )
     if steps[0] in names and len(steps) > 1:
         return Override(layer, steps[0], steps[1:], parse_value(text))
     if steps[0] in top:
@@ -50,7 +62,10 @@ def _override(layer: str, shown: str, steps: tuple[str, ...], text: str, names: 
     from difflib import get_close_matches
 
     close = get_close_matches(steps[0], [*names, *top], n=1)
-    raise Usage(f"{shown} sets a key of {steps[0]}, which is no config here", hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(names | top))}")
+    raise Usage(
+        f"{shown} sets a key of {steps[0]}, which is no config here",
+        hint=f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(names | top))}",
+    )
 
 
 def _plain(name: str) -> str:

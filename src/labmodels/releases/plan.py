@@ -1,4 +1,7 @@
-"""What a deployment would change: the base it starts from, the digests it rests on, each key that moves, ceilings and reachable fallbacks. Changes nothing."""
+"""What a deployment would change: the base it starts from, the digests it rests on, each key that moves, ceilings and reachable fallbacks.
+
+Changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,10 @@ def _reach_of(domain: str, effective: Effective) -> Reach:
 
 
 def refuse_if_stale(planned: Plan, found: Plan, base_then: Mapping[str, Any] | None, shown_as: str) -> None:
-    """Raise StalePlan, naming the key that moved, unless `found` (made now) is what was `planned`. `base_then`: the planned base's keys, if still there."""
+    """Raise StalePlan, naming the key that moved, unless `found` (made now) is what was `planned`.
+
+    `base_then`: the planned base's keys, if still there.
+    """
     if planned.base != found.base or planned.base_digest != found.base_digest:
         moved = flat_changes(base_then if base_then is not None else planned.base_flat, found.base_flat)
         where = f" (release {planned.base or 'none'} was live, now {found.base or 'none'})"
@@ -135,8 +141,12 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "overrides": list(plan.overrides),
         "changes": [change_as_json(change) for change in plan.changes],
         "cost_ceilings": [change_as_json(change) for change in plan.ceilings],
-        "reachable": [{"domain": reach.domain, "reachable": list(reach.reachable), "not_live": list(reach.not_live)} for reach in plan.reach],
-        "reachable_before": [{"domain": reach.domain, "reachable": list(reach.reachable), "not_live": list(reach.not_live)} for reach in plan.reach_before],
+        "reachable": [
+            {"domain": reach.domain, "reachable": list(reach.reachable), "not_live": list(reach.not_live)} for reach in plan.reach
+        ],
+        "reachable_before": [
+            {"domain": reach.domain, "reachable": list(reach.reachable), "not_live": list(reach.not_live)} for reach in plan.reach_before
+        ],
         "base_values": dict(plan.base_flat),
         "values": dict(plan.flat),
     }
@@ -144,7 +154,9 @@ def as_json(plan: Plan) -> dict[str, Any]:
 
 def change_as_json(change: Change) -> dict[str, Any]:
     """Return one change; the side that is absent has no key."""
-    return {"key": change.key} | {side: value for side, value in (("before", change.before), ("after", change.after)) if value is not ABSENT}
+    return {"key": change.key} | {
+        side: value for side, value in (("before", change.before), ("after", change.after)) if value is not ABSENT
+    }
 
 
 def load_plan(path: Path) -> Plan:
@@ -153,7 +165,20 @@ def load_plan(path: Path) -> Plan:
         data = json.loads(path.read_bytes())
         request = Request(data["environment"], tuple(data["paths"]), tuple(data["settings"]))
         moved = tuple(Change(change["key"], change.get("before", ABSENT), change.get("after", ABSENT)) for change in data["changes"])
-        return Plan(request, data["base"], data["base_digest"], data["base_values"], data["sources"], data["digest"], data["values"], moved, (), (), (), tuple(data["overrides"]))
+        return Plan(
+            request,
+            data["base"],
+            data["base_digest"],
+            data["base_values"],
+            data["sources"],
+            data["digest"],
+            data["values"],
+            moved,
+            (),
+            (),
+            (),
+            tuple(data["overrides"]),
+        )
     except OSError as error:
         raise Usage(f"{path} cannot be read: {error.strerror}", hint="labmodels plan -o PLAN.json") from error
     except (ValueError, KeyError, TypeError):

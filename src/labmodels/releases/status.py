@@ -70,5 +70,13 @@ def _profiles(release: Release, switches: Switches) -> tuple[ProfileRow, ...]:
             continue
         ends = held.ends_at() if held else None
         label = "every other domain" if domain == EVERY_DOMAIN else domain
-        rows.append(ProfileRow(label, choice.profile, choice.reason, ends.isoformat(timespec="seconds") if ends else None, held.confirm_by if held else None))
+        rows.append(
+            ProfileRow(
+                label,
+                choice.profile,
+                choice.reason,
+                ends.isoformat(timespec="seconds") if ends else None,
+                held.confirm_by if held else None,
+            )
+        )
     return tuple(rows)

@@ -1,16 +1,15 @@
 """The releases of one environment on disk: immutable numbered folders, and the link `current` to the live one.
 
-    .labmodels/environments/ENV/
-      releases/7-3f9c2ab81d04/release.json    number, digest, values, provenance of the deployment
-      releases/7-3f9c2ab81d04/sources/...     the files as they were
-      current -> releases/7-3f9c2ab81d04      flipped by rename: a reader finds the old release or the new one
-      journal.jsonl  switches.json  lock
+.labmodels/environments/ENV/
+  releases/7-3f9c2ab81d04/release.json    number, digest, values, provenance of the deployment
+  releases/7-3f9c2ab81d04/sources/...     the files as they were
+  current -> releases/7-3f9c2ab81d04      flipped by rename: a reader finds the old release or the new one
+  journal.jsonl  switches.json  lock
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -65,7 +64,7 @@ class ReleaseStore:
     def live_folder(self) -> Path | None:
         """Return the folder that `current` names, or None before the first release."""
         try:
-            return self.folder / os.readlink(self.pointer)
+            return self.folder / self.pointer.readlink()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -86,7 +85,7 @@ class ReleaseStore:
 
     def numbered(self) -> dict[int, Path]:
         """Return the folders of all releases by number."""
-        names = os.listdir(self.releases) if self.releases.is_dir() else []
+        names = [folder.name for folder in self.releases.iterdir()] if self.releases.is_dir() else []
         return {int(match[1]): self.releases / name for name in names if (match := _FOLDER.fullmatch(name))}
 
     def release(self, number: int) -> Release | None:
@@ -132,14 +131,27 @@ class ReleaseStore:
 
 
 def read_release(folder: Path) -> Release:
-    """Read the release in `folder` and check it against its own seal and digest. Raises StorageFault on damage, FileNotFoundError when it is gone."""
+    """Read the release in `folder` and check it against its own seal and digest.
+
+    Raises StorageFault on damage, FileNotFoundError when it is gone.
+    """
     path = folder / "release.json"
     try:
         data = json.loads(path.read_bytes())
         seal = data.pop("seal")
         is_whole = seal == sha256(canonical_json(data)).hexdigest()
         content = from_json(data)
-        release = Release(data["number"], data["digest"], content, folder, data["created_at"], data["created_by"], data["why"], data["base"], data["rollback_of"])
+        release = Release(
+            data["number"],
+            data["digest"],
+            content,
+            folder,
+            data["created_at"],
+            data["created_by"],
+            data["why"],
+            data["base"],
+            data["rollback_of"],
+        )
     except FileNotFoundError:
         raise
     except OSError as error:

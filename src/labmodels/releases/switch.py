@@ -1,4 +1,7 @@
-"""Which released profile a domain uses until further notice. Read at every use: a switch that has expired, or was never confirmed, is gone without a daemon."""
+"""Which released profile a domain uses until further notice.
+
+Read at every use: a switch that has expired, or was never confirmed, is gone without a daemon.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from labmodels.releases.effective import Choice, Effective
 from labmodels.releases.history import CONFIRM, SWITCH, reconcile
 from labmodels.releases.journal import now, who
 from labmodels.releases.store import ReleaseStore
+from labmodels.secrets import redact
 
 EVERY_DOMAIN = "*"
 
@@ -63,8 +67,13 @@ def in_effect(switch: Switch | None, at: datetime) -> Switch | None:
     return switch
 
 
-def choose(effective: Effective, switches: Switches, domain: str | None, at: datetime, asked: str | None = None, variable: str | None = None) -> Choice:
-    """Return the profile for `domain`: an option, the shell's LABMODELS_PROFILE, the domain's switch, the switch of every domain, or its default. Raises Usage."""
+def choose(
+    effective: Effective, switches: Switches, domain: str | None, at: datetime, asked: str | None = None, variable: str | None = None
+) -> Choice:
+    """Return the profile for `domain`, and why. Raises Usage for one that is not released.
+
+    An option goes first, then the shell's LABMODELS_PROFILE, the domain's switch, the switch of every domain, the default.
+    """
     for profile, reason in ((asked, "--profile"), (variable, "LABMODELS_PROFILE")):
         if profile:
             require_released(effective, profile, reason)
@@ -80,7 +89,10 @@ def require_released(effective: Effective, profile: str, reason: str) -> None:
     """Raise Usage unless `profile` is released."""
     known = effective.names("performance_profile")
     if profile not in known:
-        raise Usage(f"{reason}: the profile {profile} is not released", hint=f"released: {', '.join(known) or 'none'}; deploy it first: labmodels deploy-config {profile}.yaml")
+        raise Usage(
+            f"{reason}: the profile {profile} is not released",
+            hint=f"released: {', '.join(known) or 'none'}; deploy it first: labmodels deploy-config {profile}.yaml",
+        )
 
 
 class Wish(NamedTuple):
@@ -94,7 +106,10 @@ class Wish(NamedTuple):
 
 
 def switch(store: ReleaseStore, wish: Wish, *, lock_wait_s: float = 60.0) -> SwitchChange:
-    """Switch, or go back to what was before. Holds from the next request on; a no-op when it already is so. Raises Usage, Busy, StorageFault."""
+    """Switch, or go back to what was before.
+
+    Holds from the next request on; a no-op when it already is so. Raises Usage, Busy, StorageFault.
+    """
     from labmodels.releases.deploy import require_live
 
     effective = Effective(require_live(store).content)
@@ -102,6 +117,7 @@ def switch(store: ReleaseStore, wish: Wish, *, lock_wait_s: float = 60.0) -> Swi
         require_released(effective, wish.profile, "--profile")
     if wish.domain is not None:
         _require_domain(effective, wish.domain)
+    wish = wish._replace(why=redact(wish.why))
     with locked(store.lock, lock_wait_s):
         reconcile(store)
         at = now()
@@ -110,12 +126,33 @@ def switch(store: ReleaseStore, wish: Wish, *, lock_wait_s: float = 60.0) -> Swi
         current = in_effect(switches.by_domain.get(domain), at)
         wanted = wish.profile if wish.profile is not None else _profile_before(current, domain)
         before = _profile_of(effective, switches, domain, at)
-        if current is not None and current.profile == wanted and current.ends_at() is None and wish.lasts_s is None and wish.confirm_within_s is None:
+        if (
+            current is not None
+            and current.profile == wanted
+            and current.ends_at() is None
+            and wish.lasts_s is None
+            and wish.confirm_within_s is None
+        ):
             return SwitchChange(domain, before, before, None, None, is_new=False)
-        new = Switch(wanted, at.isoformat(timespec="seconds"), who(), wish.why, _later(at, wish.lasts_s), _later(at, wish.confirm_within_s), _remembered(current, at))
+        new = Switch(
+            wanted,
+            at.isoformat(timespec="seconds"),
+            who(),
+            wish.why,
+            _later(at, wish.lasts_s),
+            _later(at, wish.confirm_within_s),
+            _remembered(current, at),
+        )
         updated = {**switches.by_domain, domain: new}
         after = _profile_of(effective, Switches(updated), domain, at)
-        details = {"domain": domain, "from": before, "to": after, "why": wish.why, "expires_at": new.expires_at, "confirm_by": new.confirm_by}
+        details = {
+            "domain": domain,
+            "from": before,
+            "to": after,
+            "why": wish.why,
+            "expires_at": new.expires_at,
+            "confirm_by": new.confirm_by,
+        }
         _save(store, updated, SWITCH, details)
         return SwitchChange(domain, before, after, new.ends_at(), new.confirm_by, is_new=True)
 
@@ -129,12 +166,21 @@ def confirm(store: ReleaseStore, domain: str | None, *, lock_wait_s: float = 60.
         reconcile(store)
         at = now()
         switches = read_switches(store)
-        waiting = {key: held for key, found in switches.by_domain.items() if (held := in_effect(found, at)) and held.confirm_by and domain in (None, key)}
+        waiting = {
+            key: held
+            for key, found in switches.by_domain.items()
+            if (held := in_effect(found, at)) and held.confirm_by and domain in (None, key)
+        }
         if not waiting:
-            raise Usage("no switch waits for confirmation" + (f" in {domain}" if domain else ""), hint="it may have reverted: labmodels status")
+            raise Usage(
+                "no switch waits for confirmation" + (f" in {domain}" if domain else ""), hint="it may have reverted: labmodels status"
+            )
         kept = {key: Switch(held.profile, held.at, held.by, held.why, held.expires_at, None, held.before) for key, held in waiting.items()}
         _save(store, {**switches.by_domain, **kept}, CONFIRM, {"domains": sorted(kept)})
-        return [SwitchChange(key, held.profile, _profile_of(effective, Switches(kept), key, at), held.ends_at(), None, is_new=True) for key, held in sorted(kept.items())]
+        return [
+            SwitchChange(key, held.profile, _profile_of(effective, Switches(kept), key, at), held.ends_at(), None, is_new=True)
+            for key, held in sorted(kept.items())
+        ]
 
 
 def read_switches(store: ReleaseStore) -> Switches:
@@ -147,7 +193,9 @@ def read_switches(store: ReleaseStore) -> Switches:
     except OSError as error:
         raise StorageFault.of(error, f"read {store.switches_file}") from error
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise StorageFault(f"{store.switches_file} is damaged", hint=f"remove it: every domain of {store.folder.name} then uses its default profile") from None
+        raise StorageFault(
+            f"{store.switches_file} is damaged", hint=f"remove it: every domain of {store.folder.name} then uses its default profile"
+        ) from None
 
 
 def _save(store: ReleaseStore, switches: Mapping[str, Switch], event: str, details: dict[str, Any]) -> None:
@@ -159,13 +207,22 @@ def _save(store: ReleaseStore, switches: Mapping[str, Switch], event: str, detai
 
 
 def _as_json(switch: Switch) -> dict[str, Any]:
-    fields = {"profile": switch.profile, "at": switch.at, "by": switch.by, "why": switch.why, "expires_at": switch.expires_at, "confirm_by": switch.confirm_by}
+    fields = {
+        "profile": switch.profile,
+        "at": switch.at,
+        "by": switch.by,
+        "why": switch.why,
+        "expires_at": switch.expires_at,
+        "confirm_by": switch.confirm_by,
+    }
     return {**fields, "before": _as_json(switch.before) if switch.before else None}
 
 
 def _from_json(data: Mapping[str, Any]) -> Switch:
     before = data["before"]
-    return Switch(data["profile"], data["at"], data["by"], data["why"], data["expires_at"], data["confirm_by"], _from_json(before) if before else None)
+    return Switch(
+        data["profile"], data["at"], data["by"], data["why"], data["expires_at"], data["confirm_by"], _from_json(before) if before else None
+    )
 
 
 def _require_domain(effective: Effective, domain: str) -> None:
@@ -179,7 +236,11 @@ def _require_domain(effective: Effective, domain: str) -> None:
 
 
 def _last_domain(store: ReleaseStore, switches: Switches) -> str:
-    changed = [event.details["domain"] for event in store.journal.events() if event.event == SWITCH and event.details.get("domain") in switches.by_domain]
+    changed = [
+        event.details["domain"]
+        for event in store.journal.events()
+        if event.event == SWITCH and event.details.get("domain") in switches.by_domain
+    ]
     if not changed:
         raise Usage(f"nothing was switched in {store.folder.name} yet", hint="labmodels switch-config --profile NAME --domain DOMAIN")
     return str(changed[-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from labmodels.config.diagnostics import Diagnostic, Severity
@@ -79,11 +79,10 @@ def _safe(finding: Diagnostic) -> Diagnostic:
     def clean(text: str) -> str:
         return visible(redact(text)) if text else text
 
-    return replace(
-        finding,
+    return finding._replace(
         message=clean(finding.message),
         help=clean(finding.help),
-        notes=tuple(replace(note, message=clean(note.message)) for note in finding.notes),
-        edits=tuple(replace(edit, replacement=redact(edit.replacement)) for edit in finding.edits),
+        notes=tuple(note._replace(message=clean(note.message)) for note in finding.notes),
+        edits=tuple(edit._replace(replacement=redact(edit.replacement)) for edit in finding.edits),
         combinations=tuple(clean(combination) for combination in finding.combinations),
     )

@@ -189,7 +189,7 @@ def test_colour_changes_nothing_but_the_colour():
 
 
 class TestSecrets:
-    KEY = "sk-proj-Zx81kQmW03LbTn57RdVy29"
+    KEY = "sk-proj-Zx81kQmW03LbTn57RdVy29"  # made-up
 
     def shown(self, text, *findings):
         return render(report(*findings, sources={"a.yaml": text}), PLAIN)

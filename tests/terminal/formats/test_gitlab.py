@@ -1,7 +1,6 @@
 """GitLab's Code Quality report."""
 
 import json
-from dataclasses import replace
 
 from labmodels.terminal.colour import PLAIN
 from labmodels.terminal.formats.gitlab import render
@@ -26,8 +25,8 @@ def test_an_issue_has_the_fields_that_gitlab_requires():
 
 
 def test_a_fingerprint_stays_when_lines_above_move_and_no_two_are_equal():
-    moved = replace(SUSPICIOUS, span=span("gpt4.yaml", 9, 8, 9, 11))
+    moved = SUSPICIOUS._replace(span=span("gpt4.yaml", 9, 8, 9, 11))
     assert issues(SUSPICIOUS)[0]["fingerprint"] == issues(moved)[0]["fingerprint"]
-    twice = issues(SUSPICIOUS, moved, replace(SUSPICIOUS, span=span("other.yaml", 3, 8, 3, 11)))
+    twice = issues(SUSPICIOUS, moved, SUSPICIOUS._replace(span=span("other.yaml", 3, 8, 3, 11)))
     assert len({issue["fingerprint"] for issue in twice}) == 3
     assert twice[0]["fingerprint"] == issues(SUSPICIOUS)[0]["fingerprint"]

@@ -1,7 +1,6 @@
 """SARIF 2.1.0: the structure against a closed schema of the part that is used, and what each property says."""
 
 import json
-from dataclasses import replace
 
 import jsonschema
 
@@ -108,7 +107,7 @@ def test_notes_are_related_locations_and_those_without_a_place_stand_in_the_mess
 
 def test_paths_are_uris():
     uris = [
-        run_of(replace(SUSPICIOUS, span=span(path)))["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        run_of(SUSPICIOUS._replace(span=span(path)))["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
         for path in ("a b/ü#1.yaml", "/elsewhere/a b.yaml")
     ]
     assert uris == ["a%20b/%C3%BC%231.yaml", "file:///elsewhere/a%20b.yaml"]

@@ -41,7 +41,10 @@ _BASE_URL = re.compile(r"(https?://[^\s@]+|env:[A-Za-z_][A-Za-z0-9_]*)")
 
 def _reference(value: Any) -> Any:
     if isinstance(value, str) and not _REFERENCE.fullmatch(value):
-        raise PydanticCustomError("secret_reference", "expected a reference to a secret, such as env:OPENAI_API_KEY, file:/run/secrets/key or keyring:labmodels/openai")
+        raise PydanticCustomError(
+            "secret_reference",
+            "expected a reference to a secret, such as env:OPENAI_API_KEY, file:/run/secrets/key or keyring:labmodels/openai",
+        )
     return value
 
 
@@ -52,10 +55,29 @@ def _base_url(value: Any) -> Any:
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", description="Lower case letters, digits, - and _; no dots, so that NAME.key.path stays unambiguous.")]
-Target = Annotated[str, Field(pattern=r"^(custom/)?[a-z0-9][a-z0-9_-]{0,63}$", description="The name of a model config, basic_nlp or custom/NAME.")]
-SecretReference = Annotated[str, BeforeValidator(_reference), Field(description="env:NAME, file:PATH or keyring:SERVICE/USER; never the secret itself.", json_schema_extra={"pattern": f"^{_REFERENCE.pattern}$"})]
-BaseUrl = Annotated[str, BeforeValidator(_base_url), Field(description="An http(s) URL, or env:NAME to read it when it is used.", json_schema_extra={"pattern": f"^{_BASE_URL.pattern}$"})]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$",
+        description="Lower case letters, digits, - and _; no dots, so that NAME.key.path stays unambiguous.",
+    ),
+]
+Target = Annotated[
+    str, Field(pattern=r"^(custom/)?[a-z0-9][a-z0-9_-]{0,63}$", description="The name of a model config, basic_nlp or custom/NAME.")
+]
+SecretReference = Annotated[
+    str,
+    BeforeValidator(_reference),
+    Field(
+        description="env:NAME, file:PATH or keyring:SERVICE/USER; never the secret itself.",
+        json_schema_extra={"pattern": f"^{_REFERENCE.pattern}$"},
+    ),
+]
+BaseUrl = Annotated[
+    str,
+    BeforeValidator(_base_url),
+    Field(description="An http(s) URL, or env:NAME to read it when it is used.", json_schema_extra={"pattern": f"^{_BASE_URL.pattern}$"}),
+]
 PositiveInt = Annotated[int, Field(gt=0)]
 
 
@@ -68,5 +90,7 @@ class Document(Declared):
     description: str = Field("", description="What it is for, in a line.")
     owner: str = Field("", description="Who answers for it: a person, a team, an address.")
     environments: dict[Environment, dict[str, Any]] = Field(
-        default_factory=dict, description="Overlays: what differs in dev, test or production.", json_schema_extra={"x-overlay-of": "document"}
+        default_factory=dict,
+        description="Overlays: what differs in dev, test or production.",
+        json_schema_extra={"x-overlay-of": "document"},
     )

@@ -22,7 +22,7 @@ class EmbeddingDomain(Declared):
 
     group: Literal["text", "code", "system"]
     sources: list[str] = Field(min_length=1, description="Globs below the lab's root; ** crosses folders.")
-    exclude: list[str] = []
+    exclude: list[str] = Field(default_factory=list)
     chunker: Chunker = "text"
     max_chunk_tokens: int = Field(200, ge=16, le=8192)
     description: str = ""

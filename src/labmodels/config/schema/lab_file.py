@@ -1,6 +1,6 @@
 """labmodels.yaml: which models serve what, what happens when they fail, and what is watched."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
@@ -8,14 +8,17 @@ from labmodels.config.schema.base import Declared, Environment, Flag, Name, Targ
 from labmodels.config.units import Money, PositiveDuration, Share
 
 Metric = Literal["latency", "accuracy", "cost_per_request"]
-PrimaryTarget = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)?$", description="A model's name, custom/NAME, or EMBEDDING_MODEL/DOMAIN.")]
+PrimaryTarget = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)?$", description="A model's name, custom/NAME, or EMBEDDING_MODEL/DOMAIN."),
+]
 
 
 class FallbackStrategy(Declared):
     """Who is asked when the primary model fails."""
 
     enabled: Flag = True
-    fallback_order: list[Target] = []
+    fallback_order: list[Target] = Field(default_factory=list)
     failure_threshold: int = Field(3, ge=1, le=100, description="Consecutive health failures after which a model is not asked for a while.")
 
 
@@ -31,14 +34,16 @@ class PerformanceMonitoring(Declared):
     """What is watched."""
 
     enabled: Flag = True
-    metrics: list[Metric] = ["latency", "accuracy", "cost_per_request"]
+    metrics: list[Metric] = Field(default_factory=lambda: list(get_args(Metric)))
     alert_thresholds: AlertThresholds = Field(default_factory=AlertThresholds)
 
 
 class ModelIntegration(Declared):
     """How the lab's models work together."""
 
-    primary_models: dict[Name, PrimaryTarget] = Field(description="By domain; `language` serves every domain that is not named, `embeddings` is the default index.")
+    primary_models: dict[Name, PrimaryTarget] = Field(
+        description="By domain; `language` serves every domain that is not named, `embeddings` is the default index."
+    )
     fallback_strategy: FallbackStrategy = Field(default_factory=FallbackStrategy)
     performance_monitoring: PerformanceMonitoring = Field(default_factory=PerformanceMonitoring)
 

@@ -1,6 +1,7 @@
 """A language model: who serves it, what it can do, what it may cost, and how it is asked."""
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
@@ -42,7 +43,9 @@ class Timeouts(Declared):
     def _fits_into_total(self) -> Self:
         for name in ("connect", "first_token", "between_tokens"):
             if getattr(self, name) > self.total:
-                raise PydanticCustomError("contradiction", "timeouts.{name} is longer than timeouts.total", {"name": name, "keys": [name, "total"]})
+                raise PydanticCustomError(
+                    "contradiction", "timeouts.{name} is longer than timeouts.total", {"name": name, "keys": [name, "total"]}
+                )
         return self
 
 
@@ -80,9 +83,13 @@ class Budgets(Declared):
     @model_validator(mode="after")
     def _grow_with_the_period(self) -> Self:
         given = [(name, value) for name in ("request", "day", "month") if (value := getattr(self, name)) is not None]
-        for (shorter, small), (longer, large) in zip(given, given[1:], strict=False):
+        for (shorter, small), (longer, large) in pairwise(given):
             if small > large:
-                raise PydanticCustomError("contradiction", "budgets.{name} is above budgets.{longer}", {"name": shorter, "longer": longer, "keys": [shorter, longer]})
+                raise PydanticCustomError(
+                    "contradiction",
+                    "budgets.{name} is above budgets.{longer}",
+                    {"name": shorter, "longer": longer, "keys": [shorter, longer]},
+                )
         return self
 
 
@@ -98,14 +105,20 @@ class OutputCheck(Declared):
     @model_validator(mode="after")
     def _checks_something(self) -> Self:
         if self.pattern is None and self.json_schema is None and self.min_chars is None and self.max_chars is None:
-            raise PydanticCustomError("contradiction", "output check {name} checks nothing: give pattern, json_schema, min_chars or max_chars", {"name": self.name, "keys": []})
+            raise PydanticCustomError(
+                "contradiction",
+                "output check {name} checks nothing: give pattern, json_schema, min_chars or max_chars",
+                {"name": self.name, "keys": []},
+            )
         if self.min_chars is not None and self.max_chars is not None and self.min_chars > self.max_chars:
             raise PydanticCustomError("contradiction", "min_chars is above max_chars", {"keys": ["min_chars", "max_chars"]})
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
             except re.error as error:
-                raise PydanticCustomError("contradiction", "pattern is no regular expression: {why}", {"why": str(error), "keys": ["pattern"]}) from None
+                raise PydanticCustomError(
+                    "contradiction", "pattern is no regular expression: {why}", {"why": str(error), "keys": ["pattern"]}
+                ) from None
         return self
 
 
@@ -130,12 +143,17 @@ class Overlay(Declared):
 
 
 class Tunables(Declared):
-    """The keys of a language model that overlays may change, and the two that bound them. What an overlay cannot change need not be checked again under it."""
+    """The keys of a language model that overlays may change, and the two that bound them.
+
+    What an overlay cannot change need not be checked again under it.
+    """
 
     model_config = ConfigDict(defer_build=True)
 
     context_tokens: PositiveInt = Field(description="Input and output together.")
-    max_output_tokens: PositiveInt | None = Field(None, description="The most that the model can write; null when only the context limits it.")
+    max_output_tokens: PositiveInt | None = Field(
+        None, description="The most that the model can write; null when only the context limits it."
+    )
     parameters: Parameters = Field(default_factory=Parameters)
     timeouts: Timeouts = Field(default_factory=Timeouts)
     retries: Retries = Field(default_factory=Retries)
@@ -160,7 +178,9 @@ class LanguageModel(Tunables, Document):
     """One model that answers, as one provider serves it."""
 
     kind: Literal["language_model"] = "language_model"
-    provider: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="openai, anthropic, llama_cpp, or one that an installed package brings.")
+    provider: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$", description="openai, anthropic, llama_cpp, or one that an installed package brings."
+    )
     model: str = Field(min_length=1, description="The provider's own name of the model.")
     base_url: BaseUrl | None = Field(None, description="null is the provider's own address.")
     credentials: Credentials = Field(default_factory=Credentials)

@@ -1,4 +1,7 @@
-"""What the schema says of a path: which lists merge by key, what type a value has, which keys are allowed. Reads annotations; validates nothing."""
+"""What the schema says of a path: which lists merge by key, what type a value has, which keys are allowed.
+
+Reads annotations; validates nothing.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ def _merge_keys(model: type[Declared], path: tuple[Step, ...]) -> Iterator[tuple
 
 
 def type_at(model: type[Declared], path: tuple[Step, ...]) -> Any:
-    """Return the annotation of the value at `path`, or Any where the schema leaves it open; overlays have the shape of what they overlay."""
+    """Return the annotation of the value at `path`, or Any where the schema leaves it open.
+
+    Overlays have the shape of what they overlay.
+    """
     here: Any = model
     top = model
     for index, step in enumerate(path):

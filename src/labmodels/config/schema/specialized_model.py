@@ -35,4 +35,8 @@ class SpecializedModel(Document):
     requires: Requirements = Field(default_factory=Requirements)
     profile: Name | None = Field(None, description="The performance profile of this domain; null is the lab's default.")
     retrieve: Retrieval | None = None
-    overlay: Overlay = Field(default_factory=Overlay, description="Laid over the language model's config for this domain.", json_schema_extra={"x-overlay-of": "overlay"})
+    overlay: Overlay = Field(
+        default_factory=Overlay,
+        description="Laid over the language model's config for this domain.",
+        json_schema_extra={"x-overlay-of": "overlay"},
+    )

@@ -135,6 +135,7 @@ def assert_unseen(text: str, where: str) -> None:
     assert not leaked, f"{where} shows the secret of {leaked}"
 
 
+@pytest.mark.timeout(600)  # dozens of processes, perhaps on a busy machine
 def test_no_command_shows_a_secret_or_leaves_one_in_a_file(lab):
     assert {name for name, _, _ in RUNS} == set(COMMANDS), "a command has no run here"
     for name, well, badly in RUNS:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from labmodels.releases.history import history
 from tests.reliability import labs
 
 DEPLOYMENTS = 20
 
 
+@pytest.mark.timeout(600)  # dozens of processes, perhaps on a busy machine
 def test_of_twenty_concurrent_deploys_none_is_lost_from_the_history(tmp_path: Path):
     lab = tmp_path / "lab"
     labs.deployed(lab)

@@ -18,6 +18,8 @@ from labmodels.config.faults import Context, conflict, diagnose
 from labmodels.config.layers import Layer, MergeConflict, merge
 from labmodels.config.schema.base import ENVIRONMENTS
 
+_NOTHING: Mapping[str, Any] = {}
+
 
 class Overlaying(NamedTuple):
     """A document whose `overlay` is laid over language models: a profile or a domain's specialised model."""
@@ -27,7 +29,8 @@ class Overlaying(NamedTuple):
 
     def data(self, environment: str) -> Mapping[str, Any]:
         """What it lays over a language model in `environment`."""
-        return self.document.merged(environment).get("overlay") or {}
+        overlay: Mapping[str, Any] = self.document.merged(environment).get("overlay") or _NOTHING
+        return overlay
 
     def layers(self, environment: str) -> list[Layer]:
         """The same as layers, for provenance."""
@@ -81,7 +84,16 @@ def check_alone(documents: Sequence[Document]) -> Checked:
         before = findings.causes
         checked: set[int] = set()
         for environment in ENVIRONMENTS:
-            _check_one(document, Combination(environment), findings, checked)
+            try:
+                values = document.merged(environment)
+                if id(values) not in checked:
+                    document.validate_values(values)
+                    checked.add(id(values))
+            except MergeConflict as error:
+                findings.add(document, Combination(environment), [conflict(error, document.layers(environment))])
+            except ValidationError as error:
+                context = Context(document.model, document.layers(environment), values)
+                findings.add(document, Combination(environment), diagnose(error, context))
         if findings.causes == before:
             valid.add(document.path)
     return Checked(findings.diagnostics(), len(documents) * len(ENVIRONMENTS), frozenset(valid))
@@ -103,17 +115,58 @@ def check_overlaid(
         for document in catalog.of_kind("specialized_model")
         if document.path in valid
     ]
+    everywhere = _prepare(profiles, [])
     count = 0
     for document in models:
         if document.path not in valid:
             continue
         asked_by = domains_of.get(document.name, ())
-        checked: set[int] = set()
-        for overlays in _overlay_sets(profiles, [domain for domain in domains if domain.document.data["domain"] in asked_by]):
-            for environment in ENVIRONMENTS:
-                count += 1
-                _check_one(document, Combination(environment, overlays), findings, checked)
+        overlays = [domain for domain in domains if domain.document.data["domain"] in asked_by]
+        prepared = _prepare(profiles, overlays) if overlays else everywhere
+        count += len(prepared)
+        _check_under(document, prepared, findings)
     return Checked(findings.diagnostics(), count, frozenset())
+
+
+class _Prepared(NamedTuple):
+    """A combination of overlays, the same for every model: their data, and the keys that they can make wrong."""
+
+    combination: Combination
+    data: tuple[Mapping[str, Any], ...]
+    keys: frozenset[str]
+
+
+def _prepare(profiles: Sequence[Overlaying], domains: Sequence[Overlaying]) -> list[_Prepared]:
+    prepared = []
+    for overlays in _overlay_sets(profiles, domains):
+        for environment in ENVIRONMENTS:
+            data = tuple(overlay.data(environment) for overlay in overlays)
+            prepared.append(_Prepared(Combination(environment, overlays), data, _BOUNDED.union(*data)))
+    return prepared
+
+
+def _check_under(document: Document, prepared: Sequence[_Prepared], findings: _Findings) -> None:
+    """Validate a language model under each combination; the very same inputs, found valid in another environment, are not checked again.
+
+    Only the blocks that an overlay touches can become wrong under it, and those that bound each other: the others were found valid alone.
+    """
+    checked: set[tuple[int, ...]] = set()
+    for combination, data, keys in prepared:
+        base = document.merged(combination.environment)
+        inputs = (id(base), *map(id, data))
+        if inputs in checked:
+            continue
+        values = {key: base[key] for key in keys if key in base}
+        try:
+            for overlay in data:
+                values = merge(values, overlay, document.merge_keys)
+            _validate_tunables()(values)
+            checked.add(inputs)
+        except MergeConflict as error:
+            findings.add(document, combination, [conflict(error, layers_of(document, combination))])
+        except ValidationError as error:
+            context = Context(document.model, layers_of(document, combination), merged(document, combination))
+            findings.add(document, combination, diagnose(error, context))
 
 
 def _overlay_sets(profiles: Sequence[Overlaying], domains: Sequence[Overlaying]) -> Iterator[tuple[Overlaying, ...]]:
@@ -126,43 +179,16 @@ def _overlay_sets(profiles: Sequence[Overlaying], domains: Sequence[Overlaying])
             yield (domain, profile)  # a switched profile lies over it
 
 
-def _check_one(document: Document, combination: Combination, findings: _Findings, checked: set[int]) -> None:
-    """Validate one combination, unless the very same inputs were found valid in another environment (`checked` holds them)."""
-    environment, overlays = combination
-    try:
-        inputs = hash((id(document.merged(environment)), *(id(overlay.data(environment)) for overlay in overlays)))
-        if inputs in checked:
-            return
-        values = merged(document, combination)
-        if overlays:
-            _tunables()(_only_tunables(values))
-        else:
-            document.validate_values(values)
-        checked.add(inputs)
-    except MergeConflict as error:
-        findings.add(document, combination, [conflict(error, layers_of(document, combination))])
-    except ValidationError as error:
-        context = Context(document.model, layers_of(document, combination), values)
-        findings.add(document, combination, diagnose(error, context))
+# What an overlay's token limit is measured against.
+_BOUNDED = frozenset({"context_tokens", "max_output_tokens", "parameters"})
 
 
 @cache
-def _tunables() -> Callable[[Any], Any]:
+def _validate_tunables() -> Callable[[Any], Any]:
     from labmodels.config.schema.language_model import Tunables
 
     Tunables.model_rebuild()
     return Tunables.__pydantic_validator__.validate_python
-
-
-@cache
-def _tunable_keys() -> tuple[str, ...]:
-    from labmodels.config.schema.language_model import Tunables
-
-    return tuple(Tunables.model_fields)
-
-
-def _only_tunables(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: values[key] for key in _tunable_keys() if key in values}
 
 
 class _Findings:

@@ -22,7 +22,7 @@ class EmbeddingDomain(Declared):
 
     group: Literal["text", "code", "system"]
     sources: list[str] = Field(min_length=1, description="Globs below the lab's root; ** crosses folders.")
-    exclude: list[str] = Field(default_factory=list)
+    exclude: list[str] = Field([])
     chunker: Chunker = "text"
     max_chunk_tokens: int = Field(200, ge=16, le=8192)
     description: str = ""
@@ -35,16 +35,16 @@ class EmbeddingModel(Document):
     provider: Literal["sentence_transformers", "openai"]
     model: str = Field(min_length=1)
     base_url: BaseUrl | None = None
-    credentials: Credentials = Field(default_factory=Credentials)
+    credentials: Credentials = Credentials()
     dimensions: PositiveInt
     max_tokens: PositiveInt
     modalities: list[Literal["text", "image"]] = Field(["text"], min_length=1)
     normalize: Flag = True
     pooling: Literal["mean", "cls", "last", "model"] = Field("model", description="model: as the weights' own configuration says.")
-    prompts: Prompts = Field(default_factory=Prompts)
+    prompts: Prompts = Prompts()
     batch_size: int = Field(64, ge=1, le=4096)
     precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
-    rate_limits: RateLimits = Field(default_factory=RateLimits)
+    rate_limits: RateLimits = RateLimits()
     prices: Prices | None = None
     domains: dict[Name, EmbeddingDomain] = Field({}, description="The indexes that this encoder fills.")
 
@@ -62,6 +62,6 @@ class SemanticSearch(Document):
     kind: Literal["semantic_search"] = "semantic_search"
     mode: Literal["hybrid", "dense", "lexical"] = "hybrid"
     results: int = Field(10, ge=1, le=100)
-    fusion: Fusion = Field(default_factory=Fusion)
+    fusion: Fusion = Fusion()
     domain_weights: dict[Name, Fusion] = Field({}, description="A fusion of its own for a domain, where it was measured to be better.")
     synonyms: dict[str, list[str]] = Field({}, description="The lab's own words: a query with one also finds the others.")

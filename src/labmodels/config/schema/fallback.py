@@ -33,7 +33,7 @@ class Chain(Declared):
     """The candidates after a domain's primary model, in order, and the losses that are accepted on the way."""
 
     candidates: list[Link] = Field(min_length=1)
-    may_drop: list[Loss] = Field(default_factory=list)
+    may_drop: list[Loss] = Field([])
 
 
 class Fallback(Document):
@@ -42,4 +42,4 @@ class Fallback(Document):
     kind: Literal["fallback"] = "fallback"
     decisions: dict[ErrorClass, Decision] = Field({}, description="Per class of error; what is not named keeps its default.")
     may_drop: list[Loss] = Field([], description="Losses that the lab's default order accepts.")
-    chains: dict[Name, Chain] = Field(default_factory=dict)
+    chains: dict[Name, Chain] = Field({})

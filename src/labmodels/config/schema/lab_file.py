@@ -18,7 +18,7 @@ class FallbackStrategy(Declared):
     """Who is asked when the primary model fails."""
 
     enabled: Flag = True
-    fallback_order: list[Target] = Field(default_factory=list)
+    fallback_order: list[Target] = Field([])
     failure_threshold: int = Field(3, ge=1, le=100, description="Consecutive health failures after which a model is not asked for a while.")
 
 
@@ -35,7 +35,7 @@ class PerformanceMonitoring(Declared):
 
     enabled: Flag = True
     metrics: list[Metric] = Field(default_factory=lambda: list(get_args(Metric)))
-    alert_thresholds: AlertThresholds = Field(default_factory=AlertThresholds)
+    alert_thresholds: AlertThresholds = AlertThresholds()
 
 
 class ModelIntegration(Declared):
@@ -44,8 +44,8 @@ class ModelIntegration(Declared):
     primary_models: dict[Name, PrimaryTarget] = Field(
         description="By domain; `language` serves every domain that is not named, `embeddings` is the default index."
     )
-    fallback_strategy: FallbackStrategy = Field(default_factory=FallbackStrategy)
-    performance_monitoring: PerformanceMonitoring = Field(default_factory=PerformanceMonitoring)
+    fallback_strategy: FallbackStrategy = FallbackStrategy()
+    performance_monitoring: PerformanceMonitoring = PerformanceMonitoring()
 
 
 class Releases(Declared):
@@ -63,6 +63,6 @@ class LabFile(Declared):
     owner: str = ""
     default_environment: Environment = "dev"
     default_profile: Name | None = Field(None, description="The performance profile of every domain that names none.")
-    releases: Releases = Field(default_factory=Releases)
+    releases: Releases = Releases()
     model_integration: ModelIntegration
     environments: dict[Environment, dict[str, Any]] = Field({}, json_schema_extra={"x-overlay-of": "document"})

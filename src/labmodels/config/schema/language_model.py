@@ -27,8 +27,8 @@ class Parameters(Declared):
     top_p: float | None = Field(None, gt=0, le=1)
     max_output_tokens: PositiveInt | None = None
     seed: int | None = None
-    stop: list[str] = Field(default_factory=list, max_length=4)
-    extra: dict[str, Any] = Field(default_factory=dict, description="Passed to the provider as it stands, e.g. reasoning_effort.")
+    stop: list[str] = Field([], max_length=4)
+    extra: dict[str, Any] = Field({}, description="Passed to the provider as it stands, e.g. reasoning_effort.")
 
 
 class Timeouts(Declared):
@@ -154,12 +154,12 @@ class Tunables(Declared):
     max_output_tokens: PositiveInt | None = Field(
         None, description="The most that the model can write; null when only the context limits it."
     )
-    parameters: Parameters = Field(default_factory=Parameters)
-    timeouts: Timeouts = Field(default_factory=Timeouts)
-    retries: Retries = Field(default_factory=Retries)
-    rate_limits: RateLimits = Field(default_factory=RateLimits)
-    budgets: Budgets = Field(default_factory=Budgets)
-    output_checks: OutputChecks = Field(default_factory=list)
+    parameters: Parameters = Parameters()
+    timeouts: Timeouts = Timeouts()
+    retries: Retries = Retries()
+    rate_limits: RateLimits = RateLimits()
+    budgets: Budgets = Budgets()
+    output_checks: OutputChecks = Field([])
 
     @model_validator(mode="after")
     def _output_fits(self) -> Self:
@@ -183,8 +183,8 @@ class LanguageModel(Tunables, Document):
     )
     model: str = Field(min_length=1, description="The provider's own name of the model.")
     base_url: BaseUrl | None = Field(None, description="null is the provider's own address.")
-    credentials: Credentials = Field(default_factory=Credentials)
+    credentials: Credentials = Credentials()
     local: Flag = Field(False, description="Whether requests stay on the lab's own machines.")
-    capabilities: Capabilities = Field(default_factory=Capabilities)
+    capabilities: Capabilities = Capabilities()
     prices: Prices | None = Field(None, description="null is unknown, not free; a local model says $0.")
     tuning_model: str | None = Field(None, description="The model that fine-tune starts from when it is given this name.")

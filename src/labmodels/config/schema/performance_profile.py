@@ -36,5 +36,5 @@ class PerformanceProfile(Document):
 
     kind: Literal["performance_profile"] = "performance_profile"
     weights: Weights
-    demand: Demand = Field(default_factory=Demand)
-    overlay: Overlay = Field(default_factory=Overlay, json_schema_extra={"x-overlay-of": "overlay"})
+    demand: Demand = Demand()
+    overlay: Overlay = Field(Overlay(), json_schema_extra={"x-overlay-of": "overlay"})

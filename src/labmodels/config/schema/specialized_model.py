@@ -32,7 +32,7 @@ class SpecializedModel(Document):
     domain: Name = Field(description="The domain whose requests it shapes.")
     task: Literal["code_analysis", "text_generation", "summarization", "translation", "classification", "question_answering"]
     system_prompt: str = ""
-    requires: Requirements = Field(default_factory=Requirements)
+    requires: Requirements = Requirements()
     profile: Name | None = Field(None, description="The performance profile of this domain; null is the lab's default.")
     retrieve: Retrieval | None = None
     overlay: Overlay = Field(

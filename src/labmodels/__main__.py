@@ -9,14 +9,35 @@ from labmodels import __version__
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    _open_missing_streams()
     arguments = sys.argv[1:]
-    if arguments in (["--version"], ["-V"]):
-        sys.stdout.write(f"labmodels {__version__}\n")
-        return
-    _start_quickly()
-    from labmodels.cli.app import run
+    try:
+        if arguments in (["--version"], ["-V"]) and _wrote(f"labmodels {__version__}\n"):
+            return
+        _start_quickly()
+        from labmodels.cli.app import run
 
-    sys.exit(run(arguments))
+        code = run(arguments)
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Let a closed stream (`>&-`) lead nowhere: the next file opened would take its number, and our output with it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open("/dev/null", mode, encoding="utf-8"))  # noqa: PTH123, SIM115  pathlib costs, and it stays open
+
+
+def _wrote(text: str) -> bool:
+    """Write to stdout; False where that fails, for the command line to tell."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
 
 
 def _start_quickly() -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -22,7 +23,7 @@ from labmodels.terminal.output import print_error, set_quiet, write
 # name -> help line. The function stands in the file of the same name, with the same first line as its docstring.
 COMMANDS = {
     "init": "Lay out the starter lab in DIR.",
-    "validate-config": "Check configurations in every environment and under every profile.",
+    "validate-config": "Check configurations in every environment and profile.",
     "plan": "Show what a deployment would change, key by key.",
     "deploy-config": "Make configurations live in an environment.",
     "switch-config": "Use another released profile, from the next request on.",
@@ -30,7 +31,7 @@ COMMANDS = {
     "history": "Show what happened in an environment.",
     "diff": "Compare releases, or the sources with what is live.",
     "rollback": "Make an earlier release live again.",
-    "explain-config": "Show a value, where it comes from, and everything it shadows.",
+    "explain-config": "Show a value, where it comes from, and what it shadows.",
     "schema": "Print the JSON Schema of a kind of configuration.",
     "explain": "Explain a code of validate-config.",
     "ask": "Ask the lab's models a question.",
@@ -40,29 +41,55 @@ COMMANDS = {
 _PROLOGUE = "Operate the AI models of a lab from one terminal."
 
 
+# Options that every command, or nearly every one, takes: they may stand before the command, too. Name -> whether a value follows.
+_SHARED = {"--lab": True, "--env": True, "--json": False, "--quiet": False, "--debug": False}
+
+
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line and return the exit code. Nothing raised inside gets out, but for a bug under --debug."""
+    """Run the command line and return the exit code. Nothing raised inside gets out."""
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    arguments = _command_first(arguments)
     flags = _flags(arguments)
+    outcome = _attempt(arguments)
     try:
+        if isinstance(outcome, LabmodelsError):
+            _tell(outcome, flags)
+        if "--debug" in flags:
+            took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
+            write(f"took {took_s:.3f} s, {cpu_s:.3f} s of processor time\n", sys.stderr)
+    except OSError:  # there is nobody left to tell: the exit code says it
+        _drop_output()
+    return int(outcome.exit_code if isinstance(outcome, LabmodelsError) else outcome)
+
+
+def _attempt(arguments: Sequence[str]) -> int | LabmodelsError:
+    """Run the command and return its exit code, or the error that it ended with."""
+    try:
+        if not arguments:
+            return _show_help()
+        _require_command(arguments)
         outcome = _app(arguments)(list(arguments), prog_name="labmodels", standalone_mode=False)
-        code = outcome if isinstance(outcome, int) else ExitCode.OK
         sys.stdout.flush()
-        return int(code)
-    except LabmodelsError as error:
-        return _end(error, flags)
-    except typer.Abort:
-        return int(ExitCode.INTERRUPTED)
-    except KeyboardInterrupt:
-        return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        _close_stdout()
-        return int(ExitCode.OK)
-    except OSError as error:
-        return _end(StorageFault.of(error, f"use {error.filename or 'a file'}"), flags)
+        return outcome if isinstance(outcome, int) else ExitCode.OK
+    except (typer.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # whoever read our output has seen enough; Typer makes a SystemExit of it
+        _drop_output()
+        return ExitCode.OK
     except Exception as error:
-        if isinstance(error, typer.exceptions.TyperException):
-            return _end(_usage(error, arguments), flags)
-        return _bug(error, flags)
+        return _as_expected(error, arguments)
+
+
+def _command_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with shared options that precede the command behind it."""
+    rest, moved = list(arguments), []
+    while rest and (option := rest[0].partition("="))[0] in _SHARED:
+        count = 2 if _SHARED[option[0]] and not option[1] else 1
+        moved += rest[:count]
+        rest = rest[count:]
+    if rest[:1] == ["--"]:
+        del rest[0]
+    return [*rest[:1], *moved, *rest[1:]]
 
 
 def _flags(arguments: Sequence[str]) -> set[str]:
@@ -70,10 +97,38 @@ def _flags(arguments: Sequence[str]) -> set[str]:
     return {argument for argument in arguments[:end] if argument in ("--json", "--debug", "--quiet")}
 
 
-def _end(error: LabmodelsError, flags: set[str]) -> int:
+def _show_help() -> int:
+    """Show what there is where no command was given: no success, since a script with an empty variable does the same."""
+    from contextlib import redirect_stdout
+
+    with redirect_stdout(sys.stderr):
+        _app([])(["--help"], prog_name="labmodels", standalone_mode=False)
+    return ExitCode.USAGE
+
+
+def _require_command(arguments: Sequence[str]) -> None:
+    """Raise Usage, with the nearest one, for a command that there is not."""
+    name = arguments[0]
+    if name in _SHARED or name.partition("=")[0] in _SHARED:
+        raise Usage(f"{name} is given, but no command", hint="labmodels --help lists the commands")
+    if name in COMMANDS or name.startswith("-"):
+        return
+    from difflib import get_close_matches
+
+    by_part = {part: command for command in reversed(COMMANDS) for part in (command.partition("-")[0], command)}
+    close = [command for command in COMMANDS if command.startswith(name)] or get_close_matches(name, by_part, n=1)
+    hint = f"did you mean {by_part[close[0]]}?" if close else "labmodels --help lists the commands"
+    raise Usage(f"no command is called {name}", hint=hint)
+
+
+# -- ending ----------------------------------------------------------------------------------------------------------------
+
+
+def _tell(error: LabmodelsError, flags: set[str]) -> None:
+    """Print what went wrong, without secrets; with its traceback for a bug and under --debug."""
     from labmodels.secrets import redact
 
-    if "--debug" in flags:
+    if error.exit_code is ExitCode.BUG or "--debug" in flags:
         import traceback
 
         write(redact("".join(traceback.format_exception(error))), sys.stderr)
@@ -82,8 +137,33 @@ def _end(error: LabmodelsError, flags: set[str]) -> int:
         _print_findings(error)
     error.args = (redact(str(error)),)
     error.hint = redact(error.hint)
-    print_error(error, as_json)
-    return int(error.exit_code)
+    try:
+        print_error(error, as_json)
+    except OSError:
+        _drop_output((sys.stdout,))
+        print_error(error)
+
+
+def _as_expected(error: Exception, arguments: Sequence[str]) -> LabmodelsError:
+    """Return an error of the tree for whatever was raised; what nobody expected is a bug."""
+    if isinstance(error, LabmodelsError):
+        return error
+    told: LabmodelsError
+    if isinstance(error, typer.exceptions.TyperException):
+        told = _usage(error, arguments)
+    elif isinstance(error, OSError):
+        told = StorageFault.of(error, f"use {error.filename}" if error.filename else "write the output")
+    else:
+        told = LabmodelsError(f"a bug in labmodels: {type(error).__name__}", hint="report it with the traceback above")
+    told.__cause__ = error
+    return told
+
+
+def _usage(error: typer.exceptions.TyperException, arguments: Sequence[str]) -> Usage:
+    near = sorted(getattr(error, "possibilities", None) or ())
+    command = [argument for argument in arguments[:1] if argument in COMMANDS]
+    message = error.message if near else error.format_message()
+    return Usage(" ".join(message.split()), hint=f"did you mean {near[0]}?" if near else " ".join(["labmodels", *command, "--help"]))
 
 
 def _print_findings(error: InvalidConfiguration) -> None:
@@ -94,29 +174,12 @@ def _print_findings(error: InvalidConfiguration) -> None:
     write(render(Report(errors, 0, 0), "concise"), sys.stderr)
 
 
-def _bug(error: Exception, flags: set[str]) -> int:
-    import traceback
-
-    from labmodels.secrets import redact
-
-    write(redact("".join(traceback.format_exception(error))), sys.stderr)
-    print_error(
-        LabmodelsError(f"a bug in labmodels: {type(error).__name__}", hint="report it with the traceback above"), as_json="--json" in flags
-    )
-    return int(ExitCode.BUG)
-
-
-def _usage(error: Exception, arguments: Sequence[str]) -> Usage:
-    command = next((argument for argument in arguments if argument in COMMANDS), "")
-    message = error.format_message() if isinstance(error, typer.exceptions.TyperException) else str(error)
-    return Usage(" ".join(message.split()), hint=" ".join(["labmodels", *([command] if command else []), "--help"]))
-
-
-def _close_stdout() -> None:
-    """The reader of a pipe has gone: what is still buffered has nowhere to go, and Python must not try at exit."""
+def _drop_output(streams: Sequence[TextIO] | None = None) -> None:
+    """Let go of what is still buffered for a reader that has gone or a disk that is full, or Python would try again at exit."""
     import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in streams or (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 # -- assembling ------------------------------------------------------------------------------------------------------------
@@ -124,13 +187,17 @@ def _close_stdout() -> None:
 
 def _app(arguments: Sequence[str]) -> typer.Typer:
     app = typer.Typer(
-        name="labmodels", help=_PROLOGUE, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True
+        name="labmodels",
+        help=_PROLOGUE,
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
     )
-    app.callback()(_root)
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
-    if wanted in COMMANDS:
-        name = wanted.replace("-", "_")
-        app.command(wanted)(_with_common_options(getattr(import_module(f"labmodels.cli.{name}"), name)))
+    app.callback(invoke_without_command=True)(_root)
+    if arguments and arguments[0] in COMMANDS:
+        name = arguments[0].replace("-", "_")
+        app.command(arguments[0])(_with_common_options(getattr(import_module(f"labmodels.cli.{name}"), name)))
         return app
     for name, help_line in COMMANDS.items():
         app.command(name, help=help_line)(_elsewhere)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from labmodels.releases.plan import Plan
 
 Configs = Annotated[
-    list[str] | None, typer.Argument(metavar="[CONFIG]...", help="Paths or names; everything else stays as it is live.", show_default=False)
+    list[str] | None, typer.Argument(metavar="CONFIG", help="Paths or names; everything else stays as it is live.", show_default=False)
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Deploy everything in the lab.")]
 PlanFile = Annotated[

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from labmodels.releases.content import Content
     from labmodels.releases.store import ReleaseStore
 
-First = Annotated[int | None, typer.Argument(metavar="[A]", help="A release; alone, it is compared with the live one.", show_default=False)]
-Second = Annotated[int | None, typer.Argument(metavar="[B]", help="Another release.", show_default=False)]
+First = Annotated[int | None, typer.Argument(metavar="A", help="A release; alone, it is compared with the live one.", show_default=False)]
+Second = Annotated[int | None, typer.Argument(metavar="B", help="Another release.", show_default=False)]
 
 
 def diff(

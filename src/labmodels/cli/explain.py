@@ -8,7 +8,7 @@ import typer
 
 from labmodels.errors import ExitCode
 
-CodeName = Annotated[str | None, typer.Argument(metavar="[CODE]", help="e.g. LM204; nothing lists all codes.", show_default=False)]
+CodeName = Annotated[str | None, typer.Argument(metavar="CODE", help="e.g. LM204; nothing lists all codes.", show_default=False)]
 
 
 def explain(code: CodeName = None) -> int:

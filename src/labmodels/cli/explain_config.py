@@ -26,7 +26,7 @@ Release = Annotated[
 def explain_config(
     lab: Lab, key: Key, env: Environment = None, domain: Domain = None, profile: Profile = None, release: Release = None, json: Json = False
 ) -> int:
-    """Show a value, where it comes from, and everything it shadows."""
+    """Show a value, where it comes from, and what it shadows."""
     import os
 
     from labmodels.releases.explain import explain

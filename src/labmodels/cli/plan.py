@@ -13,7 +13,7 @@ from labmodels.errors import ExitCode
 from labmodels.lab import Lab
 
 Configs = Annotated[
-    list[str] | None, typer.Argument(metavar="[CONFIG]...", help="Paths or names; nothing means everything.", show_default=False)
+    list[str] | None, typer.Argument(metavar="CONFIG", help="Paths or names; nothing means everything.", show_default=False)
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Everything in the lab, the default.")]
 Output = Annotated[

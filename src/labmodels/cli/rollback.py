@@ -12,7 +12,7 @@ from labmodels.lab import Lab
 
 Number = Annotated[
     int | None,
-    typer.Argument(metavar="[N]", help="The release to go back to; else the last good one before the live one.", show_default=False),
+    typer.Argument(metavar="N", help="The release to go back to; else the last good one before the live one.", show_default=False),
 ]
 
 

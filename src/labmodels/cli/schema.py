@@ -9,7 +9,7 @@ import typer
 from labmodels.errors import ExitCode, Usage
 
 KindName = Annotated[
-    str | None, typer.Argument(metavar="[KIND]", help="language_model, fallback, ...; nothing lists the kinds.", show_default=False)
+    str | None, typer.Argument(metavar="KIND", help="language_model, fallback, ...; nothing lists the kinds.", show_default=False)
 ]
 
 

@@ -13,7 +13,7 @@ from labmodels.lab import Lab
 if TYPE_CHECKING:
     from labmodels.releases.switch import SwitchChange
 
-Back = Annotated[str | None, typer.Argument(metavar="[-]", help="- goes back to what was before.", show_default=False)]
+Back = Annotated[str | None, typer.Argument(metavar="-", help="- goes back to what was before.", show_default=False)]
 For = Annotated[str | None, typer.Option("--for", metavar="DURATION", help="Until then only, e.g. 2h.", show_default=False)]
 ConfirmWithin = Annotated[
     str | None,

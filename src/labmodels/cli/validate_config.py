@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labmodels.config.validate import Validation
 
 Paths = Annotated[
-    list[str] | None, typer.Argument(metavar="[PATH]...", help="Files, folders or names; nothing means the whole lab.", show_default=False)
+    list[str] | None, typer.Argument(metavar="PATH", help="Files, folders or names; nothing means the whole lab.", show_default=False)
 ]
 Formats = Annotated[
     list[str] | None,
@@ -40,7 +40,7 @@ LabFolder = Annotated[
 def validate_config(
     paths: Paths = None, format_: Formats = None, output: Outputs = None, fix: Fix = False, json: Json = False, in_lab: LabFolder = None
 ) -> int:
-    """Check configurations in every environment and under every profile.
+    """Check configurations in every environment and profile.
 
     Exits 1 when there are errors; warnings and infos do not fail.
     """

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from labmodels.config.diagnostics import Diagnostic, Edit, Note, Severity, Span
-from labmodels.config.layers import Layer, MergeKeys, merge
+from labmodels.config.layers import Layer, MergeConflict, MergeKeys, merge, merge_what_fits
 from labmodels.config.reader import Source, read
 from labmodels.config.schema import KINDS
-from labmodels.config.schema.base import Declared
+from labmodels.config.schema.base import IDENTITY, Declared
 from labmodels.config.schema.shape import merge_keys
 from labmodels.errors import Usage
 from labmodels.lab import LAB_FILE, Lab
@@ -52,10 +52,12 @@ class Document:
         return merge_keys(self.model)
 
     def overlay(self, environment: str) -> dict[str, Any] | None:
-        """What the file lays over itself in `environment`, or None."""
+        """What the file lays over itself in `environment`, or None. What it says of its own identity there is refused elsewhere."""
         overlays = self.data.get("environments")
         overlay = overlays.get(environment) if isinstance(overlays, dict) else None
-        return overlay if isinstance(overlay, dict) and overlay else None
+        if not isinstance(overlay, dict) or overlay.keys().isdisjoint(IDENTITY):
+            return overlay if isinstance(overlay, dict) and overlay else None
+        return {key: value for key, value in overlay.items() if key not in IDENTITY} or None
 
     def layers(self, environment: str, below: tuple[str, ...] = ()) -> list[Layer]:
         """Return the file and its overlay for `environment` as layers, or the parts of them at the path `below`."""
@@ -71,7 +73,7 @@ class Document:
         return [
             Layer(name, part, self.source, (*prefix, *below))
             for name, data, prefix in found
-            if isinstance(part := _part(data, below), dict) and part
+            if isinstance(part := _part(data, below), dict) and (part or data is self.data)
         ]
 
     def merged(self, environment: str) -> dict[str, Any]:
@@ -83,7 +85,14 @@ class Document:
 
     @cached_property
     def _base(self) -> dict[str, Any]:
-        return merge({}, self.data, {}) if self.source.has_deletes else self.data
+        if not self.source.has_deletes:
+            return self.data
+        own = {key: value for key, value in self.data.items() if key != "environments"}
+        return {**merge({}, own, {}), **{key: self.data[key] for key in ("environments",) if key in self.data}}
+
+    def merged_so_far(self, environment: str) -> tuple[dict[str, Any], list[MergeConflict]]:
+        """Return what `merged` returns without the keys that conflict, and the conflicts. For what reports every fault at once."""
+        return merge_what_fits([layer.data for layer in self.layers(environment)], self.merge_keys)
 
 
 def _part(data: Mapping[str, Any], below: tuple[str, ...]) -> Any:

@@ -89,11 +89,8 @@ def check_alone(documents: Sequence[Document]) -> Checked:
                 if id(values) not in checked:
                     document.validate_values(values)
                     checked.add(id(values))
-            except MergeConflict as error:
-                findings.add(document, Combination(environment), [conflict(error, document.layers(environment))])
-            except ValidationError as error:
-                context = Context(document.model, document.layers(environment), values)
-                findings.add(document, Combination(environment), diagnose(error, context))
+            except (MergeConflict, ValidationError):
+                findings.add(document, Combination(environment), _faults(document, environment))
         if findings.causes == before:
             valid.add(document.path)
     return Checked(findings.diagnostics(), len(documents) * len(ENVIRONMENTS), frozenset(valid))
@@ -126,6 +123,18 @@ def check_overlaid(
         count += len(prepared)
         _check_under(document, prepared, findings)
     return Checked(findings.diagnostics(), count, frozenset())
+
+
+def _faults(document: Document, environment: str) -> list[Diagnostic]:
+    """Return everything that is wrong with `document` in `environment`: layers that do not fit, and what is invalid in what fits."""
+    layers = document.layers(environment)
+    values, conflicts = document.merged_so_far(environment)
+    found = [conflict(error, layers) for error in conflicts]
+    try:
+        document.validate_values(values)
+    except ValidationError as error:
+        found += diagnose(error, Context(document.model, layers, values))
+    return found
 
 
 class _Prepared(NamedTuple):

@@ -12,14 +12,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
 from labmodels.config.schema import KINDS
+from labmodels.config.schema.base import IDENTITY
 from labmodels.errors import Usage
 
 Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REF = "#/$defs/"
-# What identifies a document is no part of what an environment may change in it.
-_NOT_IN_AN_OVERLAY = ("kind", "name", "environments")
 
 
 def export(kind: str) -> Schema:
@@ -86,7 +85,7 @@ def _spell_out_overlays(document: Schema, definitions: Schema) -> None:
         if mark == "overlay":
             field.update(partials.of(field))
         elif mark == "document":
-            overlaid = {key: schema for key, schema in document["properties"].items() if key not in _NOT_IN_AN_OVERLAY}
+            overlaid = {key: schema for key, schema in document["properties"].items() if key not in IDENTITY}
             partial = partials.of({**document, "description": "What differs in one environment.", "properties": overlaid})
             definitions["EnvironmentOverlay"] = partial
             field["properties"] = {key: {"$ref": f"{_REF}EnvironmentOverlay"} for key in field["properties"]}

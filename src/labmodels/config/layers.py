@@ -76,6 +76,31 @@ def merge(lower: Mapping[str, Any], upper: Mapping[str, Any], merge_keys: MergeK
     return result
 
 
+def merge_what_fits(layers: Sequence[Mapping[str, Any]], merge_keys: MergeKeys) -> tuple[dict[str, Any], list[MergeConflict]]:
+    """Return the layers laid over each other, lowest first, without the keys whose shapes contradict, and every contradiction."""
+    result: dict[str, Any] = {}
+    conflicts: list[MergeConflict] = []
+    for layer in layers:
+        rest: dict[str, Any] = dict(layer)
+        while True:
+            try:
+                result = merge(result, rest, merge_keys)
+                break
+            except MergeConflict as error:
+                conflicts.append(error)
+                rest = without(rest, error.path)
+    return result, conflicts
+
+
+def without(data: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
+    """Return `data` without the value at `path`, or without the nearest map around it where a list lies between."""
+    key, *below = path
+    inner = data[key]
+    if below and type(inner) is dict:
+        return {**data, key: without(inner, tuple(below))}
+    return {other: value for other, value in data.items() if other != key}
+
+
 def _merge_items(lower: list[Any], upper: list[Any], item_key: str, merge_keys: MergeKeys, path: KeyPath) -> list[Any]:
     result = list(lower)
     positions = {item.get(item_key): index for index, item in enumerate(result) if type(item) is dict}

@@ -146,6 +146,7 @@ _WORDS: dict[str, Any] = {
 _NUMERIC_START = frozenset("0123456789+-.")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # section 5.1
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 
 # What YAML 1.1 readers take for something else than YAML 1.2 does.
@@ -236,12 +237,14 @@ class _Builder:
         except _Stop:
             return None
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            self._report("LM005", _syntax_message(error), Span(self.path, line, column, line, column + 1), _syntax_hint(self.text, line))
+            span = self._span_at(error.problem_mark or error.context_mark)
+            opened = error.context_mark  # where the quote or bracket stands that is not closed
+            notes = (Note(str(error.context), self._span_at(opened)),) if opened and error.problem_mark and error.context else ()
+            notes = notes if notes and notes[0].span != span else ()
+            self._report("LM005", _syntax_message(error), span, _syntax_hint(self.text, span), notes)
             return None
-        except (YAMLError, ValueError) as error:
-            self._report("LM005", *self._unreadable_character(error))
+        except (YAMLError, ValueError):
+            self._report("LM005", *self._unreadable_character())
             return None
         if self.root is _NO_KEY or self.root is None:
             self._report("LM004", "is empty", Span(self.path), "labmodels schema KIND shows what belongs here")
@@ -326,14 +329,21 @@ class _Builder:
     def _tagged(self, event: Any) -> Any:
         if event.tag == "!delete":
             self.has_deletes = True
+            if event.value or not (self.stack and self.stack[-1].is_map):
+                self._misplaced_delete(event)
             return DELETE
         if event.tag in ("!", "tag:yaml.org,2002:str"):
             return event.value
         self._report("LM009", f"unknown tag {event.tag}", self._span(event), "only !delete is known; write the value without a tag")
         return event.value
 
+    def _misplaced_delete(self, event: Any) -> None:
+        self._report("LM009", "!delete stands for a key's whole value", self._span(event), "write `key: !delete` and nothing behind it")
+
     def _open(self, container: dict[str, Any] | list[Any], event: Any) -> None:
-        if event.tag is not None and event.tag != "!":
+        if event.tag == "!delete":
+            self._misplaced_delete(event)
+        elif event.tag is not None and event.tag != "!":
             self._report("LM009", f"unknown tag {event.tag}", self._span(event), "only !delete is known; write the value without a tag")
         if len(self.stack) >= DEEPEST_NESTING:
             self._report(
@@ -442,6 +452,10 @@ class _Builder:
         for frame in self.stack[:-1]:
             yield (frame.key if isinstance(frame.key, str) else "") if frame.is_map else len(frame.container)
 
+    def _span_at(self, mark: Any) -> Span:
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Span(self.path, line, column, line, column + 1)
+
     def _span(self, event: Any, start: Any = None) -> Span:
         begin, end = start or event.start_mark, event.end_mark
         return Span(self.path, begin.line + 1, begin.column + 1, end.line + 1, end.column + 1)
@@ -451,13 +465,9 @@ class _Builder:
         if len(self.diagnostics) >= MOST_DIAGNOSTICS and code not in _FATAL:
             raise _Stop
 
-    def _unreadable_character(self, error: Exception) -> tuple[str, Span, str]:
-        position = getattr(error, "position", None)
-        offset = (
-            next((i for i, c in enumerate(self.text) if not (c.isprintable() or c in "\t\n\r")), 0)
-            if position is None or position >= len(self.text)
-            else position
-        )
+    def _unreadable_character(self) -> tuple[str, Span, str]:
+        found = _NOT_YAML.search(self.text)  # libyaml counts bytes here, and we count characters
+        offset = found.start() if found else 0
         line = self.text.count("\n", 0, offset) + 1
         column = offset - (self.text.rfind("\n", 0, offset) + 1) + 1
         return "a character that YAML does not allow", Span(self.path, line, column, line, column + 1), "remove the control character"
@@ -468,9 +478,10 @@ def _syntax_message(error: Any) -> str:
     return f"not valid YAML: {problem}"
 
 
-def _syntax_hint(text: str, line: int) -> str:
+def _syntax_hint(text: str, span: Span) -> str:
     lines = text.split("\n")
-    before = lines[line - 1] if line <= len(lines) else ""
-    if "\t" in before[: len(before) - len(before.lstrip())]:
+    line = lines[span.line - 1] if span.line <= len(lines) else ""
+    indentation = line[: len(line) - len(line.lstrip())]
+    if "\t" in indentation or line[span.column - 1 : span.column] == "\t":
         return "indent with spaces: YAML does not allow tabs"
     return "check the indentation, quotes and brackets on this line and the one before"

@@ -6,17 +6,18 @@ Changes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from labmodels.config.schema.base import ENVIRONMENTS
 from labmodels.errors import StalePlan, Usage
 from labmodels.releases.candidate import Request
 from labmodels.releases.content import ABSENT, Change, Content, changes, flat_changes
 from labmodels.releases.effective import Choice, Effective
-from labmodels.releases.store import Release
+from labmodels.releases.store import Standing
 
 _NO_PROFILE = Choice(None, "", is_switch=False)
 
@@ -45,15 +46,17 @@ class Plan:
     reach: tuple[Reach, ...]
     reach_before: tuple[Reach, ...]
     overrides: tuple[str, ...]
+    repairs: tuple[str, ...] = ()  # what of the live release is not as it was deployed
 
     @property
     def is_empty(self) -> bool:
-        """Whether the live release already is the target."""
-        return self.digest == self.base_digest
+        """Whether the live release already is the target, and whole."""
+        return self.digest == self.base_digest and not self.repairs
 
 
-def make_plan(request: Request, content: Content, live: Release | None) -> Plan:
-    """Return the plan that leads from `live` to `content`."""
+def make_plan(request: Request, content: Content, standing: Standing) -> Plan:
+    """Return the plan that leads from what is live to `content`. What is too damaged to be read is no base."""
+    live = standing.release
     before = live.content if live else None
     return Plan(
         request=request,
@@ -67,7 +70,10 @@ def make_plan(request: Request, content: Content, live: Release | None) -> Plan:
         ceilings=tuple(flat_changes(_ceilings(before), _ceilings(content))),
         reach=_reach(content),
         reach_before=_reach(before) if before else (),
-        overrides=tuple(f"{override.key}={json.dumps(override.value)} ({override.layer})" for override in content.overrides),
+        overrides=tuple(
+            f"{override.key}={json.dumps(override.value, ensure_ascii=False)} ({override.layer})" for override in content.overrides
+        ),
+        repairs=standing.faults,
     )
 
 
@@ -139,14 +145,11 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "is_empty": plan.is_empty,
         "sources": dict(plan.sources),
         "overrides": list(plan.overrides),
+        "repairs": list(plan.repairs),
         "changes": [change_as_json(change) for change in plan.changes],
         "cost_ceilings": [change_as_json(change) for change in plan.ceilings],
-        "reachable": [
-            {"domain": reach.domain, "reachable": list(reach.reachable), "not_live": list(reach.not_live)} for reach in plan.reach
-        ],
-        "reachable_before": [
-            {"domain": reach.domain, "reachable": list(reach.reachable), "not_live": list(reach.not_live)} for reach in plan.reach_before
-        ],
+        "reachable": [reach._asdict() for reach in plan.reach],
+        "reachable_before": [reach._asdict() for reach in plan.reach_before],
         "base_values": dict(plan.base_flat),
         "values": dict(plan.flat),
     }
@@ -162,24 +165,36 @@ def change_as_json(change: Change) -> dict[str, Any]:
 def load_plan(path: Path) -> Plan:
     """Read a plan that `plan -o` saved. Raises Usage for anything else."""
     try:
-        data = json.loads(path.read_bytes())
-        request = Request(data["environment"], tuple(data["paths"]), tuple(data["settings"]))
-        moved = tuple(Change(change["key"], change.get("before", ABSENT), change.get("after", ABSENT)) for change in data["changes"])
-        return Plan(
-            request,
-            data["base"],
-            data["base_digest"],
-            data["base_values"],
-            data["sources"],
-            data["digest"],
-            data["values"],
-            moved,
-            (),
-            (),
-            (),
-            tuple(data["overrides"]),
-        )
+        return _from_json(json.loads(path.read_bytes()))
     except OSError as error:
         raise Usage(f"{path} cannot be read: {error.strerror}", hint="labmodels plan -o PLAN.json") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise Usage(f"{path} is not a plan", hint="labmodels plan -o PLAN.json") from None
+
+
+def _from_json(data: Mapping[str, Any]) -> Plan:
+    if data["environment"] not in ENVIRONMENTS:  # it names a folder
+        raise ValueError(data["environment"])
+    return Plan(
+        request=Request(data["environment"], tuple(map(str, data["paths"])), tuple(map(str, data["settings"]))),
+        base=data["base"],
+        base_digest=data["base_digest"],
+        base_flat=dict(data["base_values"]),
+        sources=dict(data["sources"]),
+        digest=str(data["digest"]),
+        flat=dict(data["values"]),
+        changes=_changes_from_json(data["changes"]),
+        ceilings=_changes_from_json(data["cost_ceilings"]),
+        reach=_reach_from_json(data["reachable"]),
+        reach_before=_reach_from_json(data["reachable_before"]),
+        overrides=tuple(map(str, data["overrides"])),
+        repairs=tuple(map(str, data["repairs"])),
+    )
+
+
+def _changes_from_json(data: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
+    return tuple(Change(change["key"], change.get("before", ABSENT), change.get("after", ABSENT)) for change in data)
+
+
+def _reach_from_json(data: Iterable[Mapping[str, Any]]) -> tuple[Reach, ...]:
+    return tuple(Reach(reach["domain"], tuple(reach["reachable"]), tuple(reach["not_live"])) for reach in data)

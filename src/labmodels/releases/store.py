@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from labmodels.durable import DISK, FileSystem
 from labmodels.errors import StorageFault
@@ -23,6 +23,10 @@ from labmodels.releases.content import Content, as_json, canonical_json, from_js
 from labmodels.releases.journal import Journal
 
 _FOLDER = re.compile(r"(\d+)-([0-9a-f]{12})")
+
+
+class Damaged(StorageFault):
+    """Something in the state of an environment is not as labmodels left it."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,44 @@ class Release:
     why: str
     base: int | None
     rollback_of: int | None
+    files: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of each source as it was deployed
 
     @property
     def label(self) -> str:
         """How people name it: release 7 (3f9c2ab81d04)."""
         return f"release {self.number} ({self.digest[:12]})"
+
+
+class Standing(NamedTuple):
+    """Where `current` leads: the live release, or the damage that keeps it from being read. Nothing at all before the first release."""
+
+    release: Release | None = None
+    folder: Path | None = None
+    damage: Damaged | None = None
+
+    @property
+    def number(self) -> int | None:
+        """The number of what is live, damaged or not."""
+        match = _FOLDER.fullmatch(self.folder.name) if self.folder else None
+        return int(match[1]) if match else None
+
+    @property
+    def short_digest(self) -> str:
+        """The beginning of the digest of what is live, damaged or not."""
+        return self.folder.name.partition("-")[2] if self.folder else ""
+
+    @property
+    def label(self) -> str:
+        """How people name it."""
+        return f"release {self.number} ({self.short_digest})" + (", which is damaged" if self.damage else "")
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Say what of the live release is not as it was deployed; a new release repairs it."""
+        if self.damage is not None:
+            return (f"{self.damage}; nothing of it can be compared or kept, what was set by hand included",)
+        modified = modified_files(self.folder) if self.folder else []
+        return tuple(f"{path} of release {self.number} was modified by hand" for path in modified)
 
 
 class ReleaseStore:
@@ -82,6 +119,14 @@ class ReleaseStore:
                 if folder == self.live_folder():  # not retired under our eyes, but really gone
                     raise damaged(folder / "release.json", "the live release is missing") from None
         raise damaged(self.pointer, "it changes faster than it can be read")
+
+    def standing(self) -> Standing:
+        """Return what is live, or why it cannot be read."""
+        try:
+            release = self.live()
+            return Standing(release, release.folder) if release else Standing()
+        except Damaged as damage:
+            return Standing(None, self.live_folder(), damage)
 
     def numbered(self) -> dict[int, Path]:
         """Return the folders of all releases by number."""
@@ -151,6 +196,7 @@ def read_release(folder: Path) -> Release:
             data["why"],
             data["base"],
             data["rollback_of"],
+            data["files"],
         )
     except FileNotFoundError:
         raise
@@ -167,7 +213,7 @@ def read_sources(folder: Path) -> dict[str, str]:
     """Return the source files that a release keeps, by their path below the lab's root."""
     root = folder / "sources"
     try:
-        return {path.relative_to(root).as_posix(): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}
+        return {path.relative_to(root).as_posix(): path.read_bytes().decode() for path in sorted(root.rglob("*")) if path.is_file()}
     except (OSError, UnicodeDecodeError) as error:
         raise damaged(root, str(error)) from error
 
@@ -187,6 +233,6 @@ def modified_files(folder: Path) -> list[str]:
     return changed
 
 
-def damaged(path: Path, what: str) -> StorageFault:
+def damaged(path: Path, what: str) -> Damaged:
     """Return the fault for something on disk that labmodels did not leave like this."""
-    return StorageFault(f"{path} is damaged: {what}", hint="labmodels history, then labmodels rollback N to a release that is whole")
+    return Damaged(f"{path} is damaged: {what}", hint="labmodels deploy-config --all, or labmodels rollback N to a release that is whole")

@@ -43,9 +43,6 @@ def test_findings_show_source_layers_combinations_help_and_fix_and_end_in_a_summ
         "5 +   temperature: 0.2\n"
         "  |\n"
         "\n"
-        "info[LM309]: custom/code_reviewer is not installed yet\n"
-        " --> lab.yaml:1:7\n"
-        "\n"
         "error[LM205]: parameters.temperature is 3\n"
         " --> profile.yaml:4:18\n"
         "  |\n"
@@ -64,6 +61,8 @@ def test_findings_show_source_layers_combinations_help_and_fix_and_end_in_a_summ
         "  |\n"
         "note: set by profile high_accuracy\n"
         "help: it must be less than or equal to 2\n"
+        "\n"
+        "info[LM309] lab.yaml:1:7: custom/code_reviewer is not installed yet\n"
         "\n"
         "Found 2 errors, 1 warning, 1 info in 17 files (204 combinations); 2 fixable with --fix\n"
     )

@@ -93,6 +93,20 @@ BaseUrl = Annotated[
 PositiveInt = Annotated[int, Field(gt=0)]
 
 
+# What a document is, in every environment: no overlay changes it.
+IDENTITY = ("kind", "name", "environments")
+
+
+def _no_identity(value: Any) -> Any:
+    for key in IDENTITY if isinstance(value, dict) else ():
+        if key in value:
+            raise PydanticCustomError("identity", "an environment cannot change the {key} of a file", {"key": key})
+    return value
+
+
+EnvironmentOverlay = Annotated[dict[str, Any], Before(_no_identity)]
+
+
 class Document(Declared):
     """The keys that every file in `configs/` has."""
 
@@ -101,7 +115,7 @@ class Document(Declared):
     name: Name
     description: str = Field("", description="What it is for, in a line.")
     owner: str = Field("", description="Who answers for it: a person, a team, an address.")
-    environments: dict[Environment, dict[str, Any]] = Field(
+    environments: dict[Environment, EnvironmentOverlay] = Field(
         {},
         description="Overlays: what differs in dev, test or production.",
         json_schema_extra={"x-overlay-of": "document"},

@@ -1,10 +1,10 @@
 """labmodels.yaml: which models serve what, what happens when they fail, and what is watched."""
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from labmodels.config.schema.base import Declared, Environment, Flag, Name, Target
+from labmodels.config.schema.base import Declared, Environment, EnvironmentOverlay, Flag, Name, Target
 from labmodels.config.units import Money, PositiveDuration, Share
 
 Metric = Literal["latency", "accuracy", "cost_per_request"]
@@ -65,4 +65,4 @@ class LabFile(Declared):
     default_profile: Name | None = Field(None, description="The performance profile of every domain that names none.")
     releases: Releases = Releases()
     model_integration: ModelIntegration
-    environments: dict[Environment, dict[str, Any]] = Field({}, json_schema_extra={"x-overlay-of": "document"})
+    environments: dict[Environment, EnvironmentOverlay] = Field({}, json_schema_extra={"x-overlay-of": "document"})

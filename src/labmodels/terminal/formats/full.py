@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labmodels.config.diagnostics import Diagnostic, Note, Span
+from labmodels.config.diagnostics import Diagnostic, Note, Severity, Span
 from labmodels.terminal.colour import Paint
 from labmodels.terminal.report import Report, shown_path
 from labmodels.terminal.snippet import Frame, changed_lines, gutter_for, snippet
@@ -15,11 +15,20 @@ _MOST_COMBINATIONS = 3
 
 
 def render(report: Report, paint: Paint) -> str:
-    """Return every finding, a blank line between two, and the summary line."""
-    sources = Sources(report, report.diagnostics)
-    blocks = ["\n".join(_block(finding, sources, paint)) for finding in report.findings()]
+    """Return every error and warning, a blank line between two; then the infos, a line each; then the summary line."""
+    findings = list(report.findings())
+    shown = [finding for finding in findings if finding.severity is not Severity.INFO]
+    sources = Sources(report, shown)
+    blocks = ["\n".join(_block(finding, sources, paint)) for finding in shown]
+    infos = [_line(finding, paint) for finding in findings if finding.severity is Severity.INFO]
+    blocks += ["\n".join(infos)] if infos else []
     summary = paint(report.summary(), "strong") if blocks else paint(report.summary(), "good")
     return "\n\n".join([*blocks, summary]) + "\n"
+
+
+def _line(finding: Diagnostic, paint: Paint) -> str:
+    also = f" (the same in {counted(finding.more, 'more place')})" if finding.more else ""
+    return f"{paint(f'info[{finding.code}]', 'info')} {_place(finding.span)}: {finding.message}{also}"
 
 
 def _block(finding: Diagnostic, sources: Sources, paint: Paint) -> Iterator[str]:

@@ -53,6 +53,7 @@ audit: $(VENV)/.audit
 
 docs: $(VENV)/.light
 	@$(BIN)/python scripts/exit_codes.py
+	@$(BIN)/python scripts/codes.py
 	@$(BIN)/python scripts/export_schemas.py
 
 clean:

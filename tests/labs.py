@@ -80,6 +80,6 @@ def read_back(diagnostic: Diagnostic) -> str:
     return lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-def shown(diagnostics: Sequence[Diagnostic]) -> list[str]:
+def lines_of(diagnostics: Sequence[Diagnostic]) -> list[str]:
     """Return findings as one line each, for a failing test to show."""
     return [f"{found.span.path.name}:{found.span.line}:{found.span.column} {found.code} {found.message}" for found in diagnostics]

@@ -18,7 +18,7 @@ def check(root: Path, script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("script", ["exit_codes.py", "export_schemas.py"])
+@pytest.mark.parametrize("script", ["exit_codes.py", "codes.py", "export_schemas.py"])
 def test_a_generated_page_is_current(script):
     done = check(ROOT, script)
     assert done.returncode == 0, done.stderr

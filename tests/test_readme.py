@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.loopback import TEXT, Loopback
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
@@ -62,8 +64,8 @@ def matches(expected: str, output: str) -> bool:
     return re.fullmatch(".*?".join(parts), normalised(output), re.DOTALL) is not None
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environ = {"PATH": f"{BIN}:{os.defpath}", "HOME": str(folder), "USER": getpass.getuser(), "LANG": "C.UTF-8", "COLUMNS": "100"}
+def run(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environ = {**more, "PATH": f"{BIN}:{os.defpath}", "HOME": str(folder), "USER": getpass.getuser(), "LANG": "C.UTF-8", "COLUMNS": "100"}
     if command == "make quickstart":  # the part of it after `make install`
         command = f"sh {ROOT}/scripts/quickstart.sh"
     return subprocess.run(
@@ -89,11 +91,16 @@ def test_every_console_block_runs_and_prints_what_is_shown(tmp_path):
         assert matches(expected.output, done.stdout), f"$ {expected.command}\n{done.stdout}\n--- the README shows:\n{expected.output}"
 
 
-def test_quickstart_works_a_second_time(tmp_path):
+def test_quickstart_works_a_second_time_and_asks_the_models_that_it_has_an_address_for(tmp_path):
     assert run(f"labmodels init {tmp_path}/lab", tmp_path).returncode == 0
-    for _ in range(2):
-        done = run("make quickstart", tmp_path / "lab")
-        assert done.returncode == 0, done.stdout
+    first = run("make quickstart", tmp_path / "lab")
+    assert first.returncode == 0, first.stdout
+    with Loopback() as openai:
+        second = run("make quickstart", tmp_path / "lab", OPENAI_BASE_URL=openai.openai_url)
+    assert second.returncode == 0, second.stdout
+    assert len(openai.seen) == 1
+    assert "dev: nothing to do, release 1 " in second.stdout
+    assert second.stdout.endswith(f"{TEXT}\nanswered by gpt-4\n")
 
 
 def tree_paths(block: str) -> list[str]:

@@ -195,7 +195,7 @@ def test_every_page_is_reached_from_the_index():
 def test_an_operators_question_finds_the_page_that_answers_it(question, domain, page):
     embeddings = catalog().by_name["text_embeddings"]
     declared = embeddings.model.model_validate(embeddings.data).domains[domain]
-    assert page in {passage.path for passage in retrieve(ROOT, declared, question, 3)}
+    assert page in {passage.path for passage in retrieve(ROOT, [declared], question, 3)}
 
 
 def commands(text: str) -> set[str]:

@@ -65,6 +65,22 @@ def locked(path: Path, wait_s: float) -> Iterator[None]:
         os.close(handle)
 
 
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lock at `path` at this moment."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: readers do not see each other
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
 def _wait_for(handle: int, path: Path, deadline: float) -> None:
     pause_s = 0.005
     while True:

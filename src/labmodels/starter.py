@@ -8,6 +8,8 @@ from labmodels.durable import DISK, FileSystem
 from labmodels.errors import StorageFault, Usage
 
 _PARTS = ("labmodels.yaml", "configs", "schemas", "docs")
+_SUFFIXES = (".yaml", ".json", ".md")  # what an editor leaves beside them is not meant
+_OURS = ("docs/decisions", "docs/log.md")  # about this program; the wheel leaves them out, too
 _IGNORED = ".labmodels/\n"
 
 
@@ -18,10 +20,9 @@ def lay_out(folder: Path, files: FileSystem = DISK) -> tuple[list[str], list[str
     """
     if folder.exists() and not folder.is_dir():
         raise Usage(f"{folder} is a file", hint="labmodels init takes a folder")
-    source = starter_folder()
     written: list[str] = []
     kept: list[str] = []
-    texts = {path.relative_to(source).as_posix(): path.read_bytes() for part in _PARTS for path in _files(source / part)}
+    texts = {name: path.read_bytes() for name, path in starter_files().items()}
     texts[".gitignore"] = _IGNORED.encode()
     # labmodels.yaml goes last: a folder is a lab only when it is whole.
     for name in sorted(texts, key=lambda name: (name == "labmodels.yaml", name)):
@@ -45,5 +46,13 @@ def starter_folder() -> Path:
     raise StorageFault("this installation has no starter lab", hint="pip install --force-reinstall labmodels")
 
 
-def _files(path: Path) -> list[Path]:
-    return [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file())
+def starter_files() -> dict[str, Path]:
+    """Return the files of the starter lab by their names in a lab."""
+    source = starter_folder()
+    found = [path for part in _PARTS for path in ((source / part).rglob("*") if (source / part).is_dir() else [source / part])]
+    named = {
+        path.relative_to(source).as_posix(): path
+        for path in sorted(found)
+        if path.is_file() and path.suffix in _SUFFIXES and path.name[0] != "."
+    }
+    return {name: path for name, path in named.items() if not name.startswith(_OURS)}

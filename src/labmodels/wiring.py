@@ -5,23 +5,30 @@ Decides nothing itself.
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labmodels.lab import Lab
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from labmodels.config.schema.language_model import LanguageModel
+    from labmodels.config.validate import Validation
     from labmodels.embeddings.documents import Passage
     from labmodels.ledger.record import Ledger
     from labmodels.providers.protocol import Provider
     from labmodels.releases.candidate import Request
     from labmodels.releases.content import Content
+    from labmodels.releases.deploy import Outcome as Deployment
     from labmodels.releases.effective import Choice
     from labmodels.releases.live import Live
+    from labmodels.releases.plan import Plan
+    from labmodels.releases.status import EnvironmentStatus
     from labmodels.releases.store import ReleaseStore
+    from labmodels.releases.switch import SwitchChange
     from labmodels.router.candidates import Candidate
     from labmodels.router.loop import Outcome
 
@@ -38,9 +45,13 @@ class Question:
 
 
 def store_of(lab: Lab, environment: str) -> ReleaseStore:
-    """The releases of one environment."""
+    """The releases of one environment. Raises Usage for one that there is not."""
+    from labmodels.config.schema.base import ENVIRONMENTS
+    from labmodels.errors import Usage
     from labmodels.releases.store import ReleaseStore
 
+    if environment not in ENVIRONMENTS:
+        raise Usage(f"no environment is called {environment}", hint=f"one of {', '.join(ENVIRONMENTS)}")
     return ReleaseStore(lab.environment_folder(environment))
 
 
@@ -115,8 +126,7 @@ def retrieve(lab: Lab, live: Live, query: str, domain: str, passages: int = 6) -
     specialized = effective.specialized(domain)
     names = specialized.retrieve.domains if specialized and specialized.retrieve else [domain or _default_index(live)]
     count = specialized.retrieve.passages if specialized and specialized.retrieve else passages
-    indexes = [index for name in names if (index := effective.index(name))]
-    return [passage for index in indexes for passage in search(lab.root, index, query, count)]
+    return search(lab.root, [index for name in names if (index := effective.index(name))], query, count)
 
 
 def _default_index(live: Live) -> str:
@@ -134,11 +144,13 @@ def ask(lab: Lab, question: Question) -> Outcome:
     live = live_of(lab, question.environment)
     effective = live.effective
     domain = question.domain
-    choice = live.profile(domain, question.profile)
-    specialized = effective.specialized(domain)
-    names = (question.model,) if question.model else effective.route(domain)
-    _require_known(live, question)
-    route = candidates_of(lab, live, names, domain, choice)
+    with _readable(live):
+        choice = live.profile(domain, question.profile)
+        specialized = effective.specialized(domain)
+        names = (question.model,) if question.model else effective.route(domain)
+        _require_known(live, question)
+        route = candidates_of(lab, live, names, domain, choice)
+        decisions = effective.decisions
     system = [Message("system", specialized.system_prompt)] if specialized and specialized.system_prompt else []
     request = Request((*system, Message("user", question.text)), domain or "")
     # Each candidate may take the time that its config gives it; the request as a whole, the sum.
@@ -149,12 +161,35 @@ def ask(lab: Lab, question: Question) -> Outcome:
             request,
             route,
             provider_for(lab, live),
-            effective.decisions,
+            decisions,
             ledger.record,
             deadline_s,
             occasion=occasion,
             requires=specialized.requires if specialized else Requirements(),
         )
+
+
+@contextmanager
+def _readable(live: Live) -> Iterator[None]:
+    """Say what is wrong with what is live: most often a LABMODELS__* variable of this shell. Raises Usage, StorageFault."""
+    from pydantic import ValidationError
+
+    from labmodels.config.layers import MergeConflict
+    from labmodels.errors import StorageFault, Usage
+    from labmodels.releases.effective import check
+
+    try:
+        yield
+    except (ValidationError, MergeConflict) as error:
+        content = live.effective.content
+        problem = next(iter(check(content)), str(error))
+        variables = {override.layer for override in content.overrides if override not in live.release.content.overrides}
+        if variables:
+            raise Usage(
+                f"{', '.join(sorted(variables))} cannot be used: {problem}", hint="correct the value, or unset the variable"
+            ) from None
+        fact = f"{live.release.label} of {live.environment} cannot be used: {problem}"
+        raise StorageFault(fact, hint=f"labmodels deploy-config --all --env {live.environment}") from None
 
 
 def _require_known(live: Live, question: Question) -> None:
@@ -222,3 +257,74 @@ def _probe_one(lab: Lab, environment: str, model: LanguageModel) -> None:
         except NoProvider as error:
             message = f"{model.name} does not answer: {error}"
             raise GateFailed(message, hint="check its credentials and address, or deploy without --probe") from None
+
+
+class OpenLab:
+    """A lab for programs: what the commands do, with values instead of text. Each method reads the lab anew.
+
+    `environment`: else LABMODELS_ENV, else the lab's default. All raise the errors of labmodels.errors.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def validate(self) -> Validation:
+        """Check the whole lab; `is_valid` says whether there is no error."""
+        from labmodels.config.catalog import load
+        from labmodels.config.validate import validate
+
+        return validate(load(self.lab))
+
+    def plan(self, *configs: str, environment: str | None = None, settings: Sequence[str] = ()) -> Plan:
+        """Return what deploying `configs` (none: everything) with `settings` ("gpt-4.parameters.seed=7") would change."""
+        from labmodels.releases.deploy import plan
+
+        request = request_of(self.lab, self._environment(environment), configs, settings)
+        return plan(self.lab, store_of(self.lab, request.environment), request, os.environ)
+
+    def deploy(self, plan: Plan, *, why: str = "", probe: bool = False) -> Deployment:
+        """Make exactly `plan` live. Raises StalePlan when the release or a source has moved, GateFailed when it is refused."""
+        from labmodels.releases.deploy import deploy
+
+        environment = plan.request.environment
+        gate = probe_of(self.lab, environment) if probe else None
+        store = store_of(self.lab, environment)
+        return deploy(self.lab, store, plan.request, os.environ, expected=(plan, "the plan"), probe=gate, why=why)
+
+    def status(self, environment: str | None = None) -> EnvironmentStatus:
+        """Return what is live, which profiles hold and what has drifted."""
+        from labmodels.releases.candidate import Tree
+        from labmodels.releases.status import status_of
+
+        return status_of(Tree(self.lab), store_of(self.lab, self._environment(environment)))
+
+    def switch(
+        self,
+        profile: str,
+        domain: str | None = None,
+        *,
+        environment: str | None = None,
+        lasts_s: float | None = None,
+        confirm_within_s: float | None = None,
+        why: str = "",
+    ) -> SwitchChange:
+        """Use another released profile from the next request on, for `domain` or for every one without a switch of its own."""
+        from labmodels.releases.switch import Wish, switch
+
+        wish = Wish(profile, domain, lasts_s, confirm_within_s, why)
+        return switch(store_of(self.lab, self._environment(environment)), wish)
+
+    def ask(
+        self,
+        text: str,
+        *,
+        domain: str | None = None,
+        model: str | None = None,
+        profile: str | None = None,
+        environment: str | None = None,
+    ) -> Outcome:
+        """Ask the lab's models: `answer.text`, and the attempts that led to it. Raises NoProvider when nobody can answer."""
+        return ask(self.lab, Question(text, self._environment(environment), domain, model, profile))
+
+    def _environment(self, given: str | None) -> str:
+        return given or os.environ.get("LABMODELS_ENV") or default_environment(self.lab)

@@ -49,14 +49,14 @@ def test_nothing_in_common_finds_nothing():
 def test_a_domain_is_read_from_its_files(tmp_path):
     (tmp_path / "a.md").write_text("# Keys\n\nRotate them.\n")
     (tmp_path / "b.md").write_text("# Other\n\nRotate.\n")
-    (found, *_) = retrieve(tmp_path, EmbeddingDomain(group="text", sources=["*.md"]), "rotate keys", 1)
+    (found, *_) = retrieve(tmp_path, [EmbeddingDomain(group="text", sources=["*.md"])], "rotate keys", 1)
     assert (found.path, found.line, found.trail) == ("a.md", 3, ("Keys",))
 
 
 def test_a_procedure_is_given_with_all_of_its_steps(tmp_path):
     steps = "".join(f"{n}. Step {n}\n\n   ```\n   run {n}\n   ```\n\n" for n in range(1, 6))
     (tmp_path / "a.md").write_text(f"# Restart the gateway\n\n{steps}# Other\n\nNothing.\n")
-    found = retrieve(tmp_path, EmbeddingDomain(group="text", sources=["*.md"]), "restart the gateway", 3)
+    found = retrieve(tmp_path, [EmbeddingDomain(group="text", sources=["*.md"])], "restart the gateway", 3)
     assert len(found) == 10 and {one.trail for one in found} == {("Restart the gateway",)}
 
 

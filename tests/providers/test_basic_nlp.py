@@ -65,7 +65,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def ask(root: Path, question: str):
-    return BasicNlp(lambda query, domain: retrieve(root, DOMAIN, query, 10)).complete(Request((Message("user", question),)))
+    return BasicNlp(lambda query, domain: retrieve(root, [DOMAIN], query, 10)).complete(Request((Message("user", question),)))
 
 
 def squeezed(text: str) -> str:
@@ -105,7 +105,7 @@ def test_keys_and_control_characters_are_not_quoted(root):
 
 
 def test_a_schema_is_refused_and_a_stream_says_the_same(root):
-    model = BasicNlp(lambda query, domain: retrieve(root, DOMAIN, query, 10))
+    model = BasicNlp(lambda query, domain: retrieve(root, [DOMAIN], query, 10))
     request = Request((Message("user", "roll back"),))
     with pytest.raises(ProviderFault) as caught:
         model.complete(Request(request.messages, json_schema={"type": "object"}))

@@ -49,7 +49,7 @@ def test_yes_given_beforehand_asks_nothing(capsys):
 
 def test_without_a_terminal_nothing_is_asked_and_the_flags_are_named(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-    with pytest.raises(Usage, match="needs --yes or --plan where there is no terminal"):
+    with pytest.raises(Usage, match="needs --yes where there is no terminal"):
         confirm("deploy?", assume_yes=False)
     assert capsys.readouterr() == ("", "")
 

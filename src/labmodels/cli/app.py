@@ -57,6 +57,7 @@ def run(arguments: Sequence[str]) -> int:
         if "--debug" in flags:
             took_s, cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
             write(f"took {took_s:.3f} s, {cpu_s:.3f} s of processor time\n", sys.stderr)
+        sys.stdout.flush()
     except OSError:  # there is nobody left to tell: the exit code says it
         _drop_output()
     return int(outcome.exit_code if isinstance(outcome, LabmodelsError) else outcome)
@@ -151,6 +152,10 @@ def _as_expected(error: Exception, arguments: Sequence[str]) -> LabmodelsError:
     told: LabmodelsError
     if isinstance(error, typer.exceptions.TyperException):
         told = _usage(error, arguments)
+    elif isinstance(error, FileNotFoundError) and error.filename is None:  # as os.getcwd says it
+        told = Usage("the current folder is gone", hint="cd into a folder that exists")
+    elif isinstance(error, UnicodeEncodeError) and "\udc80" <= error.object[error.start] <= "\udcff":  # a byte that Python could not read
+        told = Usage("an argument or a variable is not UTF-8 text", hint="set a locale that is: export LC_ALL=C.UTF-8")
     elif isinstance(error, OSError):
         told = StorageFault.of(error, f"use {error.filename}" if error.filename else "write the output")
     else:

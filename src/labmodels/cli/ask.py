@@ -32,13 +32,11 @@ def ask(
 
     The answer goes to stdout, who was skipped and why to stderr. Each attempt is recorded in the ledger.
     """
-    import sys
-
     from labmodels.terminal.output import emit_json, write
     from labmodels.wiring import Question, default_environment
     from labmodels.wiring import ask as ask_lab
 
-    text = (sys.stdin.read() if question == "-" else question).strip()
+    text = (_from_stdin() if question == "-" else question).strip()
     if not text:
         raise Usage("the question is empty", hint='labmodels ask "how do I roll back a release?" --domain documentation')
     environment = environment_of(env, default_environment(lab))
@@ -49,6 +47,17 @@ def ask(
         write(outcome.answer.text.rstrip("\n") + "\n")
         _say_who(outcome)
     return ExitCode.OK
+
+
+def _from_stdin() -> str:
+    import sys
+
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        raise Usage(
+            f"standard input is not UTF-8 text: byte {error.start + 1}", hint="iconv -f ISO-8859-1 -t UTF-8 FILE | labmodels ask -"
+        ) from None
 
 
 def _say_who(outcome: Outcome) -> None:

@@ -56,7 +56,9 @@ def history(lab: Lab, env: Environment = None, last: Last = 20, json: Json = Fal
 def _subject(what: str, details: dict[str, object]) -> str:
     if what == "switch":
         domain = "every domain" if details["domain"] == "*" else details["domain"]
-        return f"{domain}: {details['from'] or 'no profile'} -> {details['to'] or 'no profile'}"
+        ends = min((str(at) for at in (details.get("expires_at"), details.get("confirm_by")) if at), default="")
+        until = f" until {ends[:19].replace('T', ' ')}{' unless confirmed' * bool(details.get('confirm_by'))}" if ends else ""
+        return f"{domain}: {details['from'] or 'no profile'} -> {details['to'] or 'no profile'}{until}"
     if what == "confirm":
         return ", ".join(map(str, details["domains"])) if isinstance(details["domains"], list) else ""
     origin = f" = {details['rollback_of']}" if details.get("rollback_of") else ""

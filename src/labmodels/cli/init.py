@@ -18,6 +18,8 @@ def init(folder: Folder, json: Json = False) -> int:
 
     Existing files are kept as they are, so that it can be run again; what is missing is added.
     """
+    from shlex import quote
+
     from labmodels.starter import lay_out
     from labmodels.terminal.output import emit_json, is_quiet, say, write
 
@@ -27,5 +29,6 @@ def init(folder: Folder, json: Json = False) -> int:
     elif not is_quiet():
         write(f"{folder}: {len(written)} files written, {len(kept)} kept as they are\n")
         if written:
-            say(f"next: cd {folder} && labmodels validate-config && labmodels deploy-config --all")
+            enter = "" if folder.absolute() == Path.cwd() else f"cd {quote(str(folder))} && "
+            say(f"next: {enter}labmodels validate-config && labmodels deploy-config --all")
     return ExitCode.OK

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labmodels.cli.options import Domain, Environment, Json, environment_of, parse_duration_option
+from labmodels.cli.options import Domain, EnvironmentOrAll, Json, environment_of, parse_duration_option
 from labmodels.errors import ExitCode
 from labmodels.lab import Lab
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 Since = Annotated[str, typer.Option("--since", metavar="DURATION", help="How far back, e.g. 24h or 7d.")]
 
 
-def monitor(lab: Lab, since: Since = "24h", domain: Domain = None, env: Environment = None, json: Json = False) -> int:
+def monitor(lab: Lab, since: Since = "24h", domain: Domain = None, env: EnvironmentOrAll = None, json: Json = False) -> int:
     """Show what the models did.
 
     Attempts of real requests only: tests, probes, canaries and drills do not count.
     """
+    import os
     import sys
     from datetime import UTC, datetime, timedelta
 
@@ -31,7 +32,7 @@ def monitor(lab: Lab, since: Since = "24h", domain: Domain = None, env: Environm
     from labmodels.wiring import ledger_of
 
     seconds = parse_duration_option(since, "--since") or 0.0
-    environment = environment_of(env, "") if env else None
+    environment = environment_of(env, "") if env or os.environ.get("LABMODELS_ENV") else None
     found: list[ModelSummary] = []
     if lab.ledger_file.exists():
         with ledger_of(lab) as ledger:
@@ -39,7 +40,9 @@ def monitor(lab: Lab, since: Since = "24h", domain: Domain = None, env: Environm
     if json:
         emit_json({"since": since, "environment": environment, "domain": domain, "models": [_as_json(one) for one in found]})
     elif not found:
-        write(f"no requests in the last {since}\n")
+        where = f" in {environment}" if environment else ""
+        about = f" about {domain}" if domain else ""
+        write(f"no requests in the last {since}{where}{about}\n")
     else:
         write(
             table(

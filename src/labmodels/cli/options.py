@@ -14,6 +14,9 @@ Environment = Annotated[
     str | None,
     typer.Option("--env", metavar="ENV", help="dev, test or production; else LABMODELS_ENV, else the lab's default.", show_default=False),
 ]
+EnvironmentOrAll = Annotated[
+    str | None, typer.Option("--env", metavar="ENV", help="dev, test or production; else LABMODELS_ENV, else all.", show_default=False)
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a value for this deployment; repeatable.", show_default=False)

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from labmodels.terminal.colour import Paint
 from labmodels.terminal.diffs import KeyChange, render_changes
@@ -19,23 +19,26 @@ if TYPE_CHECKING:
 _MOST_NEW_KEYS = 12
 
 
-def render_plan(plan: Plan) -> None:
-    """Print a plan on stdout: where it starts, each key that changes, then ceilings and fallbacks."""
-    if is_quiet():
+def render_plan(plan: Plan, stream: TextIO | None = None) -> None:
+    """Print a plan on stdout, or where a question follows on `stream`: its base, each key that changes, then ceilings and fallbacks."""
+    if is_quiet() and stream is None:
         return
     environment = plan.request.environment
-    base = f"release {plan.base}" if plan.base else "nothing is live"
+    base = f"release {plan.base}" if plan.base else "no base" if plan.repairs else "nothing is live"
     if plan.is_empty:
-        write(f"{environment}: no changes; {base} already is this state\n")
+        write(f"{environment}: no changes; {base} already is this state\n", stream)
         return
-    lines = [f"{environment}: {base} -> {plan.digest[:12]}, {_counted(plan.changes)}"]
-    lines += _changes(plan.changes, is_first=plan.base is None)
+    paint = Paint.of(stream or sys.stdout)
+    lines = [f"{environment}: {base} -> {plan.digest[:12]}, {counted(plan.changes)} change{'s' * (len(plan.changes) == 1)}"]
+    lines += _changes(plan.changes, paint, is_first=plan.base is None)
+    if plan.repairs:
+        lines += ["repairs:", *(f"  {fault}" for fault in plan.repairs)]
     if plan.overrides:
         lines += ["set by hand:", *(f"  {override}" for override in plan.overrides)]
     if plan.ceilings and plan.base is not None:
-        lines += ["cost ceilings:", *_indented(change_lines(plan.ceilings))]
+        lines += ["cost ceilings:", *_indented(change_lines(plan.ceilings, paint))]
     lines += _reach(plan)
-    write("\n".join(lines) + "\n")
+    write("\n".join(lines) + "\n", stream)
 
 
 def save_plan(plan: Plan, path: Path) -> None:
@@ -46,9 +49,8 @@ def save_plan(plan: Plan, path: Path) -> None:
     DISK.write_file(path.absolute(), json.dumps({"schema_version": 1, **as_json(plan)}, indent=1, ensure_ascii=False).encode())
 
 
-def change_lines(changes: Iterable[Change]) -> str:
+def change_lines(changes: Iterable[Change], paint: Paint) -> str:
     """Return the lines of changed keys: references to secrets are shown, what looks like a secret only as changed."""
-    paint = Paint.of(sys.stdout)
     return render_changes([KeyChange(change.key, _text(change.before), _text(change.after)) for change in changes], paint)
 
 
@@ -59,10 +61,10 @@ def _text(value: Any) -> str | None:
     return None if value is ABSENT else redact(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def _changes(changes: Sequence[Change], *, is_first: bool) -> list[str]:
+def _changes(changes: Sequence[Change], paint: Paint, *, is_first: bool) -> list[str]:
     """Return the changes; of a first release, whose every key is new, only how many keys each config has."""
     if not is_first or len(changes) <= _MOST_NEW_KEYS:
-        return _indented(change_lines(changes))
+        return _indented(change_lines(changes, paint))
     counts: dict[str, int] = {}
     for change in changes:
         counts[change.key.partition(".")[0]] = counts.get(change.key.partition(".")[0], 0) + 1
@@ -70,8 +72,9 @@ def _changes(changes: Sequence[Change], *, is_first: bool) -> list[str]:
     return ["  new, with their number of keys: " + ", ".join(names)]
 
 
-def _counted(changes: Sequence[Change]) -> str:
-    return f"{len(changes)} key{'s' * (len(changes) != 1)} change"
+def counted(changes: Sequence[Change]) -> str:
+    """Return how many keys there are, in words."""
+    return f"{len(changes)} key{'s' * (len(changes) != 1)}"
 
 
 def _indented(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -32,7 +33,7 @@ def rollback(
     from labmodels.cli.plans import render_plan
     from labmodels.releases.deploy import plan_rollback
     from labmodels.releases.deploy import rollback as roll_back
-    from labmodels.terminal.output import emit_json, write
+    from labmodels.terminal.output import emit_json, is_quiet, write
     from labmodels.terminal.prompt import confirm
     from labmodels.wiring import default_environment, store_of
 
@@ -42,7 +43,7 @@ def rollback(
     if not yes:
         live, target, shown = plan_rollback(store, number)
         if not shown.is_empty:
-            render_plan(shown)
+            render_plan(shown, sys.stderr if json or is_quiet() else sys.stdout)
             confirm(f"Roll {environment} of {lab.root} back from {live.label} to {target.label}?", assume_yes=False)
             expected_live, number = live.number, target.number
     outcome = roll_back(store, number, expected_live=expected_live, why=why, lock_wait_s=lock_wait)
@@ -57,8 +58,8 @@ def rollback(
                 "is_new": outcome.is_new,
             }
         )
-    elif outcome.is_new:
+    elif outcome.is_new and not is_quiet():
         write(f"{environment}: {outcome.release.label} is live, with the content of release {origin}\n")
-    else:
+    elif not is_quiet():
         write(f"{environment}: nothing to do, {outcome.release.label} already is this state\n")
     return ExitCode.OK

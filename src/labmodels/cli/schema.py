@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from labmodels.cli.options import Json
 from labmodels.errors import ExitCode, Usage
 
 KindName = Annotated[
@@ -13,16 +14,19 @@ KindName = Annotated[
 ]
 
 
-def schema(kind: KindName = None) -> int:
+def schema(kind: KindName = None, json: Json = False) -> int:
     """Print the JSON Schema of a kind of configuration.
 
     The shipped files name these schemas in their first line, so that editors complete and check while you type.
     """
-    import json
+    from json import dumps
 
     from labmodels.config.schema import KINDS
-    from labmodels.terminal.output import write
+    from labmodels.terminal.output import emit_json, write
 
+    if kind is None and json:
+        emit_json({"kinds": list(KINDS)})
+        return ExitCode.OK
     if kind is None:
         write("".join(f"{name}\n" for name in KINDS))
         return ExitCode.OK
@@ -33,5 +37,5 @@ def schema(kind: KindName = None) -> int:
         raise Usage(f"no kind is called {kind}", hint=f"did you mean {close[0]}?" if close else f"one of {', '.join(KINDS)}")
     from labmodels.config.json_schema import export
 
-    write(json.dumps(export(kind), indent=2) + "\n")
+    write(dumps(export(kind), indent=2) + "\n")
     return ExitCode.OK

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from labmodels.cli.options import DetailedExitCode, Environment, Json, environment_of
+from labmodels.cli.options import DetailedExitCode, EnvironmentOrAll, Json, environment_of
 from labmodels.errors import ExitCode
 from labmodels.lab import Lab
 
@@ -13,18 +13,20 @@ if TYPE_CHECKING:
     from labmodels.releases.status import EnvironmentStatus
 
 
-def status(lab: Lab, env: Environment = None, detailed_exitcode: DetailedExitCode = False, json: Json = False) -> int:
+def status(lab: Lab, env: EnvironmentOrAll = None, detailed_exitcode: DetailedExitCode = False, json: Json = False) -> int:
     """Show what is live, and what has drifted from it.
 
     Two separate facts: whether the live release was modified by hand, and whether sources are not deployed.
     """
     from labmodels.config.schema.base import ENVIRONMENTS
+    from labmodels.releases.candidate import Tree
     from labmodels.releases.status import status_of
     from labmodels.terminal.output import emit_json, is_quiet, write
     from labmodels.wiring import store_of
 
     names = (environment_of(env, ""),) if env or os.environ.get("LABMODELS_ENV") else ENVIRONMENTS
-    found = [status_of(lab, store_of(lab, name)) for name in names]
+    tree = Tree(lab)
+    found = [status_of(tree, store_of(lab, name)) for name in names]
     if json:
         emit_json({"lab": lab.root, "environments": [_as_json(one) for one in found]})
     elif not is_quiet() or any(one.has_drift for one in found):
@@ -68,7 +70,7 @@ def _lines(one: EnvironmentStatus) -> str:
 
     paint = Paint.of(sys.stdout)
     if one.fault:
-        return f"{paint(one.environment, 'strong')}: {paint('damaged', 'bad')}: {one.fault}"
+        return f"{paint(one.environment, 'strong')}: {paint('damaged', 'bad')}: {one.fault}\n  hint: {one.hint}"
     if one.release is None:
         return f"{paint(one.environment, 'strong')}: nothing is deployed"
     release = one.release

@@ -42,6 +42,8 @@ def switch_config(
     environment = environment_of(env, default_environment(lab))
     store = store_of(lab, environment)
     if confirm:
+        if for_ or confirm_within:
+            raise Usage("--confirm keeps a switch as it is: give no duration with it", hint="labmodels switch-config --confirm")
         done = switches.confirm(store, domain, lock_wait_s=lock_wait)
     else:
         wish = switches.Wish(
@@ -55,7 +57,7 @@ def switch_config(
 def _report(environment: str, done: list[SwitchChange], as_json: bool) -> None:
     import os
 
-    from labmodels.terminal.output import emit_json, say, write
+    from labmodels.terminal.output import emit_json, is_quiet, say, write
 
     if as_json:
         emit_json(
@@ -65,13 +67,12 @@ def _report(environment: str, done: list[SwitchChange], as_json: bool) -> None:
             }
         )
         return
-    for change in done:
+    for change in [] if is_quiet() else done:
         where = "every domain" if change.domain == "*" else change.domain
         until = f", until {change.ends_at.isoformat(timespec='seconds')}" if change.ends_at else ""
         unless = " unless confirmed: labmodels switch-config --confirm" if change.confirm_by else ""
         before, after = change.before or "no profile", change.after or "no profile"
-        write(
-            f"{environment} {where}: {before} -> {after}{until}{unless}\n" if change.is_new else f"{environment} {where}: already {after}\n"
-        )
+        what = f"{before} -> {after}" if change.is_new else f"kept {after}" if change.is_kept else f"already {after}"
+        write(f"{environment} {where}: {what}{until}{unless}\n")
     if os.environ.get("LABMODELS_PROFILE"):
         say(f"note: this shell's LABMODELS_PROFILE={os.environ['LABMODELS_PROFILE']} goes before the switch here")

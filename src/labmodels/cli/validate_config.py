@@ -64,7 +64,8 @@ def validate_config(
 
 def _subject(paths: Sequence[str], in_lab: Path | None) -> tuple[Lab, set[Path] | None]:
     """Return the lab and the files that are meant: None is all of them. Files that belong to no lab are checked by themselves."""
-    from labmodels.config.catalog import config_files, find_config
+    from labmodels.config.catalog import SUFFIXES, config_files, find_config
+    from labmodels.config.catalog import in_lab as named
 
     try:
         lab = find_lab(in_lab)
@@ -76,12 +77,13 @@ def _subject(paths: Sequence[str], in_lab: Path | None) -> tuple[Lab, set[Path] 
         return lab, None
     selected: set[Path] = set()
     for path in paths:
-        folder = next((candidate for candidate in (Path(path), lab.configs / path) if candidate.is_dir()), None)
-        if folder is None:
+        folders = (candidate for candidate in (Path(path), lab.root / path, lab.configs / path) if candidate.is_dir())
+        folder = next((named(lab, candidate) for candidate in folders), None)
+        if folder is None or folder.name.endswith(SUFFIXES):  # a folder in a file's place is a finding of its own
             selected.add(find_config(lab, path))
             continue
-        found = config_files(folder.absolute())
-        if folder.absolute() == lab.root:
+        found = config_files(folder)
+        if folder == lab.root:
             found = [lab.config_file, *config_files(lab.configs)]
         if not found:
             raise Usage(f"{path} holds no YAML file", hint="give a folder with configurations, or a file")

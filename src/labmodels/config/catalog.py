@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from labmodels.config.diagnostics import Diagnostic, Edit, Note, Severity, Span
-from labmodels.config.layers import Layer, MergeConflict, MergeKeys, merge, merge_what_fits
+from labmodels.config.layers import Layer, MergeConflict, MergeKeys, lay, merge, merge_what_fits
 from labmodels.config.reader import Source, read
 from labmodels.config.schema import KINDS
 from labmodels.config.schema.base import IDENTITY, Declared
@@ -18,6 +19,7 @@ from labmodels.errors import Usage
 from labmodels.lab import LAB_FILE, Lab
 
 SUFFIXES = (".yaml", ".yml")
+_NAME_LINE = re.compile(r"^name:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
 class Document:
@@ -85,10 +87,7 @@ class Document:
 
     @cached_property
     def _base(self) -> dict[str, Any]:
-        if not self.source.has_deletes:
-            return self.data
-        own = {key: value for key, value in self.data.items() if key != "environments"}
-        return {**merge({}, own, {}), **{key: self.data[key] for key in ("environments",) if key in self.data}}
+        return lay({}, self.data, self.merge_keys) if self.source.has_deletes else self.data
 
     def merged_so_far(self, environment: str) -> tuple[dict[str, Any], list[MergeConflict]]:
         """Return what `merged` returns without the keys that conflict, and the conflicts. For what reports every fault at once."""
@@ -112,6 +111,7 @@ class Catalog:
         self.documents: list[Document] = []
         self.lab_file: Document | None = None
         self.by_name: dict[str, Document] = {}
+        self.unsettled: set[str] = set()  # names of configs that could not be read: what refers to them is not the fault
         for source in self.sources:
             self._add(source)
 
@@ -122,6 +122,7 @@ class Catalog:
     def _add(self, source: Source) -> None:
         self.diagnostics += source.diagnostics
         if source.data is None:
+            self.unsettled.update(_NAME_LINE.findall(source.text))
             return
         if source.path == self.root / LAB_FILE:
             self.lab_file = Document(source, "lab", source.data)
@@ -129,6 +130,7 @@ class Catalog:
         kind = source.data.get("kind")
         if not isinstance(kind, str) or kind not in KINDS or kind == "lab":
             self.diagnostics.append(_unknown_kind(source, kind))
+            self.unsettled.add(str(source.data.get("name")))
             return
         document = Document(source, kind, source.data)
         twin = self.by_name.get(document.name)
@@ -170,9 +172,9 @@ def config_files(folder: Path) -> list[Path]:
 
 def find_config(lab: Lab, argument: str) -> Path:
     """Return the file that an operator means by `argument`: a path, a path under configs/, a unique file name, or a name; raise Usage."""
-    for candidate in (Path(argument), lab.root / argument, lab.configs / argument):
-        if candidate.is_file() or candidate.is_symlink():
-            return candidate.absolute()
+    for candidate in (argument, lab.root / argument, lab.configs / argument):
+        if _is_given(candidate):
+            return in_lab(lab, candidate)
     files = [lab.config_file, *config_files(lab.configs)]
     by_file_name = [path for path in files if argument in (path.name, path.stem)]
     matches = by_file_name or [
@@ -192,12 +194,32 @@ def find_config(lab: Lab, argument: str) -> Path:
     )
 
 
+def _is_given(path: str | Path) -> bool:
+    """Whether something stands in a file's place at `path`, readable or not: also a dangling link, a pipe, a folder called x.yaml."""
+    return os.path.lexists(path) and (not os.path.isdir(path) or str(path).rstrip(os.sep).endswith(SUFFIXES))  # noqa: PTH112
+
+
+def in_lab(lab: Lab, path: str | Path) -> Path:
+    """Return `path` as the lab names it, whatever links and dots it was given with; absolute when it lies elsewhere."""
+    absolute = Path(os.path.abspath(path))  # noqa: PTH100 - a link keeps its own name: the lab may hold it as a file
+    if absolute.is_relative_to(lab.root):
+        return absolute
+    root = Path(os.path.realpath(lab.root))
+    if Path(os.path.realpath(absolute)) == root:
+        return lab.root
+    parent = Path(os.path.realpath(absolute.parent))
+    return lab.root / parent.relative_to(root) / absolute.name if parent.is_relative_to(root) else absolute
+
+
 def _unknown_kind(source: Source, kind: Any) -> Diagnostic:
     from difflib import get_close_matches
 
+    from labmodels.config.faults import shown
+
     folder = source.path.parent.name
     likely = [name for name, known in KINDS.items() if known.folder and known.folder == folder]
-    choices = ", ".join(name for name in KINDS if name != "lab")
+    known_kinds = [name for name in KINDS if name != "lab"]
+    choices = ", ".join(known_kinds)
     if kind is None:
         edits = (Edit(_first_line(source), f"kind: {likely[0]}\n"),) if len(likely) == 1 else ()
         return Diagnostic(
@@ -208,9 +230,16 @@ def _unknown_kind(source: Source, kind: Any) -> Diagnostic:
             f"say what it is: kind: {likely[0] if likely else choices}",
             edits=edits,
         )
-    close = get_close_matches(str(kind), KINDS, n=1)
-    hint = f"did you mean {close[0]}? one of {choices}" if close else f"one of {choices}"
-    return Diagnostic("LM201", Severity.ERROR, f"unknown kind {kind}", source.place(("kind",)).value, hint)
+    span = source.place(("kind",)).value
+    if kind == "lab":
+        return Diagnostic("LM201", Severity.ERROR, "only labmodels.yaml at the top of a lab is of kind lab", span, f"one of {choices}")
+    close = get_close_matches(str(kind), known_kinds, n=1, cutoff=0.7)
+    if not isinstance(kind, str) or not close:
+        return Diagnostic("LM201", Severity.ERROR, f"unknown kind {shown(kind)}", span, f"one of {choices}")
+    edits = (Edit(span, close[0]),)
+    return Diagnostic(
+        "LM201", Severity.ERROR, f"unknown kind {shown(kind)}", span, f"did you mean {close[0]}? one of {choices}", edits=edits
+    )
 
 
 def _first_line(source: Source) -> Span:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from labmodels.config import chains
+from labmodels.config import ceilings, chains
 from labmodels.config.catalog import Document
-from labmodels.config.declared import DeclaredState
+from labmodels.config.declared import DeclaredState, Fault
 from labmodels.config.diagnostics import Severity
 from labmodels.config.reader import KeyPath
 from labmodels.config.schema.base import CUSTOM_MODELS
-from labmodels.config.units import format_money
 
 if TYPE_CHECKING:
     from labmodels.config.schema.lab_file import LabFile
-    from labmodels.config.schema.language_model import LanguageModel
 
+_PROVIDER = re.compile(r"[a-z][a-z0-9_]*")  # another form is refused by the schema
 PROVIDERS = ("openai", "anthropic", "llama_cpp")
 RESERVED_NAMES = (
     "basic_nlp",
@@ -33,17 +32,6 @@ RESERVED_NAMES = (
 )
 
 
-class Fault(NamedTuple):
-    """One finding of a check: about the value at `path` of `document`."""
-
-    code: str
-    severity: Severity
-    message: str
-    document: Document
-    path: KeyPath
-    help: str = ""
-
-
 def check(state: DeclaredState) -> Iterator[Fault]:
     """Yield what is wrong between the documents of one environment."""
     yield from _names(state)
@@ -53,7 +41,7 @@ def check(state: DeclaredState) -> Iterator[Fault]:
         yield from _integration(state, state.lab, state.catalog.lab_file)
         yield from _chain_shapes(state, state.lab)
         yield from _routes(state, state.lab)
-        yield from _demands(state, state.lab)
+        yield from ceilings.check(state, state.lab, reachable_domains(state))
 
 
 def reachable_domains(state: DeclaredState) -> dict[str, set[str]]:
@@ -100,22 +88,17 @@ def _exclusive_claims(document: Document) -> Iterator[tuple[str, str]]:
 def _language_models(state: DeclaredState) -> Iterator[Fault]:
     """Checks that need nothing but one merged file; on plain values, since a lab can have a thousand of them."""
     for document in state.catalog.of_kind("language_model"):
-        if document.path not in state.valid:
-            continue
-        values = document.merged(state.environment)
-        if values.get("prices") is None and any(amount is not None for amount in (values.get("budgets") or {}).values()):
+        is_valid = document.path in state.valid
+        values = document.merged(state.environment) if is_valid else document.merged_so_far(state.environment)[0]
+        provider = values.get("provider")
+        if provider not in PROVIDERS and isinstance(provider, str) and _PROVIDER.fullmatch(provider):
+            installed = _installed_providers()
+            if provider not in installed:
+                hint = _did_you_mean(provider, (*PROVIDERS, *installed))
+                yield Fault("LM301", Severity.ERROR, f"unknown provider {provider}", document, ("provider",), hint)
+        if is_valid and values.get("prices") is None and any(amount is not None for amount in (values.get("budgets") or {}).values()):
             hint = "add prices:, or remove the budget: spending that cannot be counted cannot be limited"
             yield Fault("LM308", Severity.ERROR, f"{document.name} has a budget but no prices", document, ("budgets",), hint)
-        if values["provider"] not in PROVIDERS and values["provider"] not in _installed_providers():
-            known = (*PROVIDERS, *_installed_providers())
-            yield Fault(
-                "LM301",
-                Severity.ERROR,
-                f"unknown provider {values['provider']}",
-                document,
-                ("provider",),
-                _did_you_mean(values["provider"], known),
-            )
 
 
 def _installed_providers() -> tuple[str, ...]:
@@ -126,11 +109,12 @@ def _installed_providers() -> tuple[str, ...]:
 
 def _domain_references(state: DeclaredState) -> Iterator[Fault]:
     indexes = {index for _, index in _indexes(state)}
+    profiles = state.names("performance_profile")
     for specialized in state.specialized.values():
         document = state.catalog.by_name[specialized.name]
         if specialized.profile is not None:
-            yield from _target(document, ("profile",), "profile", specialized.profile, state.profiles)
-        if specialized.retrieve is not None:
+            yield from _target(document, ("profile",), "profile", specialized.profile, profiles, state.catalog.by_name)
+        if specialized.retrieve is not None and not state.catalog.unsettled:
             for index, domain in enumerate(specialized.retrieve.domains):
                 yield from _target(document, ("retrieve", "domains", index), "embedding domain", domain, indexes)
 
@@ -149,12 +133,14 @@ def _indexes(state: DeclaredState) -> list[tuple[str, str]]:
 
 def _integration(state: DeclaredState, lab: LabFile, document: Document) -> Iterator[Fault]:
     if lab.default_profile is not None:
-        yield from _target(document, ("default_profile",), "profile", lab.default_profile, state.profiles)
+        profiles = state.names("performance_profile")
+        yield from _target(document, ("default_profile",), "profile", lab.default_profile, profiles, state.catalog.by_name)
     here: KeyPath = ("model_integration",)
     for domain, target in lab.model_integration.primary_models.items():
         path = (*here, "primary_models", domain)
         if domain == "embeddings":
-            yield from _target(document, path, "embedding domain", target, [f"{name}/{index}" for name, index in _indexes(state)])
+            if target.partition("/")[0] not in state.catalog.unsettled:
+                yield from _target(document, path, "embedding domain", target, [f"{name}/{index}" for name, index in _indexes(state)])
         else:
             yield from _model_target(state, document, path, target)
     if "language" not in lab.model_integration.primary_models:
@@ -173,10 +159,11 @@ def _integration(state: DeclaredState, lab: LabFile, document: Document) -> Iter
 def _chain_shapes(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
     fallback = state.fallback
     document = state.catalog.by_name[fallback.name] if fallback else None
-    domains = {chains.DEFAULT_CHAIN, *state.specialized, *lab.model_integration.primary_models, *(index for _, index in _indexes(state))}
+    domains = {chains.DEFAULT_CHAIN, *lab.model_integration.primary_models, *(index for _, index in _indexes(state))}
+    domains |= {str(found.data.get("domain")) for found in state.catalog.of_kind("specialized_model")}
     if fallback and document:
         for name, chain in fallback.chains.items():
-            if name not in domains:
+            if name not in domains and not state.catalog.unsettled:
                 yield Fault(
                     "LM301",
                     Severity.WARNING,
@@ -247,7 +234,6 @@ def _routes(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
                     ("requires", loss),
                     "choose another primary model, or drop the requirement",
                 )
-    yield from _ceilings(state, lab)
 
 
 def _losses(domain: str | None, first: str, second: str, lost: Iterable[str], where: Document, path: KeyPath) -> Iterator[Fault]:
@@ -265,80 +251,19 @@ def _losses(domain: str | None, first: str, second: str, lost: Iterable[str], wh
         )
 
 
-def _ceilings(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
-    """A request that the parameters allow must fit its budget, under every profile; an alert must be able to fire."""
-    in_routes = [name for name in reachable_domains(state) if state.language_document(name)]
-    budgets: list[Decimal | None] = []
-    for name in in_routes:
-        document = state.catalog.by_name[name]
-        for profile in (None, *state.profiles):
-            model = _under(state, name, profile)
-            if model is None:
-                continue
-            budgets.append(model.budgets.request)
-            yield from _ceiling(model, document, profile)
-    threshold = lab.model_integration.performance_monitoring.alert_thresholds.cost_per_request
-    known = [budget for budget in budgets if budget is not None]
-    if threshold is not None and budgets and len(known) == len(budgets) and threshold > max(known) and state.catalog.lab_file:
-        path: KeyPath = ("model_integration", "performance_monitoring", "alert_thresholds", "cost_per_request")
-        message = (
-            f"the alert at {format_money(threshold)} a request can never fire: no model may spend more than {format_money(max(known))}"
-        )
-        yield Fault("LM305", Severity.WARNING, message, state.catalog.lab_file, path, "lower the threshold, or raise budgets.request")
-
-
-def _ceiling(model: LanguageModel, document: Document, profile: str | None) -> Iterator[Fault]:
-    asked, budget, prices = model.parameters.max_output_tokens, model.budgets.request, model.prices
-    if asked is None or budget is None or prices is None:
-        return
-    cost = prices.output * asked / 1_000_000
-    if cost > budget:
-        under = f" under profile {profile}" if profile else ""
-        spent, allowed = format_money(cost), format_money(budget)
-        message = f"{asked:,} output tokens of {model.name} cost {spent}{under}, above its budget of {allowed} a request"
-        yield Fault("LM305", Severity.ERROR, message, document, ("budgets", "request"), "raise budgets.request or lower max_output_tokens")
-
-
-def _under(state: DeclaredState, name: str, profile: str | None) -> LanguageModel | None:
-    from pydantic import ValidationError
-
-    from labmodels.config.layers import MergeConflict
-
-    try:
-        return state.language_model(name, profile)
-    except (ValidationError, MergeConflict):
-        return None  # reported where combinations are checked
-
-
-def _demands(state: DeclaredState, lab: LabFile) -> Iterator[Fault]:
-    reachable = [name for name in reachable_domains(state) if state.language_document(name)]
-    for profile in state.profiles.values():
-        document = state.catalog.by_name[profile.name]
-        for key in ("requests_per_minute", "tokens_per_minute"):
-            demand = getattr(profile.demand, key)
-            for name in reachable if demand is not None else ():
-                model = _under(state, name, profile.name)
-                limit = getattr(model.rate_limits, key) if model else None
-                if limit is not None and demand > limit:
-                    what = key.replace("_", " ")
-                    message = f"profile {profile.name} plans {demand:,} {what}, and {name} admits {limit:,} in {state.environment}"
-                    yield Fault(
-                        "LM306",
-                        Severity.WARNING,
-                        message,
-                        document,
-                        ("demand", key),
-                        f"lower the demand, or raise {name}.rate_limits.{key} if the account allows it",
-                    )
-
-
 # -- targets ---------------------------------------------------------------------------------------------------------------
 
 
-def _target(document: Document, path: KeyPath, kind: str, name: str, known: Iterable[str]) -> Iterator[Fault]:
+def _target(
+    document: Document, path: KeyPath, kind: str, name: str, known: Iterable[str], by_name: Mapping[str, Document] | None = None
+) -> Iterator[Fault]:
     known = list(known)
     if name not in known:
-        yield Fault("LM301", Severity.ERROR, f"unknown {kind} {name}", document, path, _did_you_mean(name, known))
+        close = _closest(name, known)
+        meant = by_name.get(close[0]) if by_name and close else None  # the file that was renamed, perhaps
+        relation = f"{meant.name} is declared here" if meant else ""
+        hint = _did_you_mean(name, known)
+        yield Fault("LM301", Severity.ERROR, f"unknown {kind} {name}", document, path, hint, related=meant, relation=relation)
 
 
 def _model_target(state: DeclaredState, document: Document, path: KeyPath, name: str) -> Iterator[Fault]:
@@ -346,19 +271,23 @@ def _model_target(state: DeclaredState, document: Document, path: KeyPath, name:
         yield Fault("LM309", Severity.INFO, f"{name} is not installed: it is skipped until it is", document, path)
     elif not chains.is_known_name(name) and not _is_declared(state, name):
         known = [declared.name for declared in state.catalog.of_kind("language_model")]
-        yield from _target(document, path, "model", name, [*known, "basic_nlp", *CUSTOM_MODELS])
+        yield from _target(document, path, "model", name, [*known, "basic_nlp", *CUSTOM_MODELS], state.catalog.by_name)
 
 
 def _is_declared(state: DeclaredState, name: str) -> bool:
     document = state.catalog.by_name.get(name)
-    return document is not None and document.kind == "language_model"
+    return name in state.catalog.unsettled or (document is not None and document.kind == "language_model")
+
+
+def _closest(name: str, known: Iterable[str]) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(name, sorted(known), n=1)
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    from difflib import get_close_matches
-
     known = sorted(known)
-    close = get_close_matches(name, known, n=1)
+    close = _closest(name, known)
     if close:
         return f"did you mean {close[0]}?"
     return f"known: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}" if known else ""

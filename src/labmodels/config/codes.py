@@ -88,7 +88,6 @@ CODES: dict[str, Code] = dict(
             **_catalogue(
                 Severity.INFO,
                 LM309="custom model that is not installed yet",
-                LM310="config that nothing uses",
                 LM402="undefined secret reference",
             ),
         }.items()
@@ -102,7 +101,7 @@ def find_code(text: str) -> Code:
     code = CODES.get(wanted) or CODES.get(f"LM{wanted}")
     if code is None:
         same_group = [known for known in CODES if wanted[:3] == known[:3]]
-        raise Usage(f"unknown code {text}", hint=f"one of {', '.join(same_group or CODES)}")
+        raise Usage(f"unknown code {text}", hint=f"one of {', '.join(same_group)}" if same_group else "labmodels explain lists them all")
     return code
 
 

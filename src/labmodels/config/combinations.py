@@ -45,12 +45,9 @@ class Combination(NamedTuple):
 
     @property
     def label(self) -> str:
-        """How the combination is named in a finding: "production with profile high_accuracy"."""
-        return (
-            " with ".join([self.environment, " for ".join(overlay.label for overlay in self.overlays)])
-            if self.overlays
-            else self.environment
-        )
+        """How the overlays are named in a finding: "profile balanced for domain code_analysis"; empty where there are none."""
+        joint = " for " if self.overlays and self.overlays[0].document.kind == "performance_profile" else " switched to "
+        return joint.join(overlay.label for overlay in self.overlays)
 
 
 def merged(document: Document, combination: Combination) -> dict[str, Any]:
@@ -204,7 +201,7 @@ class _Findings:
     """Collects findings by cause: the place and the code. A second combination, or a second config, joins the first."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[object, ...], tuple[Diagnostic, list[str], dict[str, None]]] = {}
+        self._found: dict[tuple[object, ...], tuple[Diagnostic, dict[str, list[str]], dict[str, None]]] = {}
 
     @property
     def causes(self) -> int:
@@ -220,16 +217,27 @@ class _Findings:
                     if is_elsewhere
                     else ()
                 )
-                self._found[key] = (diagnostic._replace(notes=(*diagnostic.notes, *note)), [], {})
-            _, labels, names = self._found[key]
-            if combination.label not in labels:
-                labels.append(combination.label)
+                self._found[key] = (diagnostic._replace(notes=(*diagnostic.notes, *note)), {}, {})
+            _, environments_of, names = self._found[key]
+            environments = environments_of.setdefault(combination.label, [])
+            if combination.environment not in environments:
+                environments.append(combination.environment)
             names[document.name] = None
 
     def diagnostics(self) -> list[Diagnostic]:
         """Return the findings; the combinations are named unless a plain file is wrong everywhere."""
-        result = []
-        for diagnostic, labels, names in self._found.values():
-            everywhere = set(ENVIRONMENTS) <= set(labels)
-            result.append(diagnostic._replace(combinations=() if everywhere else tuple(labels), more=len(names) - 1))
-        return result
+        return [
+            diagnostic._replace(combinations=_named(environments_of), more=len(names) - 1)
+            for diagnostic, environments_of, names in self._found.values()
+        ]
+
+
+def _named(environments_of: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the combinations as a finding names them: "production with profile fast", "profile fast" where it is in every environment."""
+    named: list[str] = []
+    for label, environments in environments_of.items():
+        if len(environments) == len(ENVIRONMENTS):
+            named += [label] if label else []
+        else:
+            named += [f"{environment} with {label}" if label else environment for environment in environments]
+    return tuple(named)

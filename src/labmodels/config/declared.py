@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from labmodels.config.catalog import Catalog, Document
-from labmodels.config.layers import merge
+from labmodels.config.diagnostics import Severity
+from labmodels.config.reader import KeyPath
 from labmodels.config.schema.base import Declared
 
 if TYPE_CHECKING:
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
     from labmodels.config.schema.language_model import LanguageModel
     from labmodels.config.schema.performance_profile import PerformanceProfile
     from labmodels.config.schema.specialized_model import SpecializedModel
+
+
+class Fault(NamedTuple):
+    """One finding of a check: about the value at `path` of `document`."""
+
+    code: str
+    severity: Severity
+    message: str
+    document: Document
+    path: KeyPath
+    help: str = ""
+    subject: str = ""
+    related: Document | None = None  # another file that the fault concerns; `relation` says how
+    relation: str = ""
+
+    @property
+    def cause(self) -> tuple[object, ...]:
+        """What makes it the same fault in another environment: `subject` where figures of the message may differ."""
+        return (self.code, id(self.document), self.path, self.subject or self.message)
 
 
 class DeclaredState:
@@ -67,12 +87,11 @@ class DeclaredState:
         document = self.catalog.by_name.get(name)
         return document if document and document.kind == "language_model" and document.path in self.valid else None
 
-    def language_model(self, name: str, profile: str | None = None) -> LanguageModel | None:
-        """Return the language model `name`, under `profile` when one is given."""
+    def language_model(self, name: str) -> LanguageModel | None:
+        """Return the language model `name`, when it is valid."""
         document = self.language_document(name)
-        if document is None:
-            return None
-        if profile is None:
-            return cast("LanguageModel", self.typed(document))
-        overlay = self.catalog.by_name[profile].merged(self.environment).get("overlay") or {}
-        return cast("LanguageModel", document.model.model_validate(merge(document.merged(self.environment), overlay, document.merge_keys)))
+        return cast("LanguageModel", self.typed(document)) if document else None
+
+    def names(self, kind: str) -> set[str]:
+        """Return the names of every config of `kind`, valid or not, and those of files that could not be read: all that may be meant."""
+        return {document.name for document in self.catalog.of_kind(kind)} | self.catalog.unsettled

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labmodels.config.diagnostics import Diagnostic, Edit, Note, Severity, Span
@@ -21,9 +23,11 @@ _EXPECTED = {
     "model_attributes_type": "a map", "list_type": "a list",
 }  # fmt: skip
 _CODES = {
-    "extra_forbidden": "LM202", "missing": "LM203", "unit": "LM206", "literal_error": "LM207", "enum": "LM207",
+    "extra_forbidden": "LM202", "identity": "LM202", "missing": "LM203", "unit": "LM206", "literal_error": "LM207", "enum": "LM207",
     "string_pattern_mismatch": "LM208", "base_url": "LM208", "contradiction": "LM209", "secret_reference": "LM403",
 }  # fmt: skip
+_PLAIN_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]*[1-9])?")  # which no YAML reader takes for anything else
+_USER_INFO = re.compile(r"(?<=://)[^/\s]+(?=@)")
 _RANGES = ("greater_than", "less_than", "too_long", "too_short", "finite_number", "string_too")
 
 
@@ -48,13 +52,12 @@ def diagnose(error: ValidationError, context: Context) -> list[Diagnostic]:
 def conflict(error: MergeConflict, layers: Sequence[Layer]) -> Diagnostic:
     """Return the finding for layers whose shapes contradict each other."""
     spans = [span for layer in layers if _has(layer, error.path) and (span := layer.span_of(error.path))]
-    span = spans[-1] if spans else Span(layers[0].source.path) if layers[0].source else Span(_nowhere())
+    span = spans[-1] if spans else _top(layers)
     notes = (Note("the layer below is here", spans[-2]),) if len(spans) > 1 else ()
-    hint = (
-        "remove the !delete, or check the spelling of its key"
-        if error.code == "LM211"
-        else "give both the same shape, or !delete the lower one first"
-    )
+    hint = "give both the same shape, or !delete the lower one first"
+    if error.code == "LM211":
+        is_overlay = error.path[0] == "overlay"  # it is laid over models that have the key and models that do not
+        hint = "write null: an overlay cannot know what lies below it" if is_overlay else "remove the !delete, or check the spelling"
     return Diagnostic(error.code, Severity.ERROR, str(error), span, hint, notes)
 
 
@@ -63,7 +66,9 @@ def _finding(detail: ErrorDetails, context: Context) -> Diagnostic:
     code = _CODES.get(kind) or ("LM205" if kind.startswith(_RANGES) or "too_" in kind else "LM204")
     describe = _DESCRIBE.get(kind, _wrong_type if code == "LM204" else _out_of_range)
     message, hint, edits_for = describe(detail, path, context)
-    at_key = kind == "extra_forbidden" or "[key]" in detail["loc"]
+    at_key = kind in ("extra_forbidden", "identity") or "[key]" in detail["loc"]
+    if kind == "identity":
+        path = (*path, detail["ctx"]["key"])
     if kind == "contradiction":
         path = _first_given(path, detail, context)
     if kind == "missing":
@@ -71,15 +76,26 @@ def _finding(detail: ErrorDetails, context: Context) -> Diagnostic:
         at_key = True
     found = context.origins(path)
     span = _place(found, context, path, at_key)
-    edits = (edits_for(span),) if edits_for else ()
-    return Diagnostic(code, Severity.ERROR, message, span, hint, _notes(found), edits)
+    edits = _edits(edits_for, found, span) if edits_for else ()
+    return Diagnostic(code, Severity.ERROR, message, span, hint, _notes(found, is_private="credentials" in path), edits)
+
+
+def _edits(edit_for: Callable[[Span, str], Edit], found: Sequence[Origin], span: Span) -> tuple[Edit, ...]:
+    """Return the edit, unless the value is from no file, or a renamed key would then stand there twice."""
+    if not found or not (source := found[0].layer.source):
+        return ()
+    edit = edit_for(span, source.text_at(span))
+    siblings = _at(found[0].layer.data, found[0].path[:-1])
+    is_key = bool(found[0].path) and source.place((*found[0].layer.prefix, *found[0].path)).key == span
+    return () if is_key and isinstance(siblings, dict) and edit.replacement in siblings else (edit,)
 
 
 def _clean(loc: Sequence[str | int]) -> KeyPath:
     return tuple(step for step in loc if step != "[key]")
 
 
-_EditFor = Callable[[Span], Edit] | None
+# How a finding's safe edit is made from its place and the text that stands there.
+_EditFor = Callable[[Span, str], Edit] | None
 _Description = tuple[str, str, _EditFor]
 
 
@@ -89,7 +105,7 @@ def _unknown_key(detail: ErrorDetails, path: KeyPath, context: Context) -> _Desc
     message = f"unknown key {dotted(path)}"
     if close:
         meant = close[0]
-        return message, f"did you mean {meant}?", lambda span: Edit(span, meant)
+        return message, f"did you mean {meant}?", lambda span, text: Edit(span, meant)
     return message, f"allowed here: {', '.join(known)}" if known else "", None
 
 
@@ -111,7 +127,7 @@ def _choice(detail: ErrorDetails, path: KeyPath, context: Context) -> _Descripti
     subject = dotted(path[:-1]) if "[key]" in detail["loc"] else dotted(path)
     message = f"{subject} has the key {value}" if "[key]" in detail["loc"] else f"{subject} is {shown(value)}"
     if close and "[key]" not in detail["loc"]:
-        return message, f"did you mean {close[0]}? one of {', '.join(choices)}", lambda span: Edit(span, close[0])
+        return message, f"did you mean {close[0]}? one of {', '.join(choices)}", lambda span, text: Edit(span, close[0])
     return message, f"did you mean {close[0]}? one of {', '.join(choices)}" if close else f"one of {', '.join(choices)}", None
 
 
@@ -119,11 +135,16 @@ def _format(detail: ErrorDetails, path: KeyPath, context: Context) -> _Descripti
     pattern = detail.get("ctx", {}).get("pattern")
     hint = f"it must match {pattern}" if pattern else "an http(s) URL without credentials, or env:NAME"
     value = path[-1] if "[key]" in detail["loc"] else detail["input"]
+    value = _USER_INFO.sub("***", value) if isinstance(value, str) else value
     return f"{dotted(path)} is {shown(value)}, which has the wrong format", hint, None
 
 
 def _contradiction(detail: ErrorDetails, path: KeyPath, context: Context) -> _Description:
-    return detail["msg"], "change one of the two", None
+    return detail["msg"], "change one of the two" if len(detail.get("ctx", {}).get("keys", ())) > 1 else "", None
+
+
+def _identity(detail: ErrorDetails, path: KeyPath, context: Context) -> _Description:
+    return detail["msg"], "remove it here: what differs between environments is everything else", None
 
 
 def _reference(detail: ErrorDetails, path: KeyPath, context: Context) -> _Description:
@@ -138,8 +159,10 @@ def _wrong_type(detail: ErrorDetails, path: KeyPath, context: Context) -> _Descr
     expected = _EXPECTED.get(detail["type"], "another type")
     value = detail["input"]
     hint = f"expected {expected}"
-    if expected in ("a number", "a whole number") and isinstance(value, str) and _is_number(value):
-        return f"{dotted(path)} is {shown(value)}, which is text", "remove the quotes", lambda span: Edit(span, value)
+    if expected == "text" and isinstance(value, bool | int | float):
+        return f"{dotted(path)} is {shown(value)}: expected text", "quote it", lambda span, text: Edit(span, f'"{text}"')
+    if expected in ("a number", "a whole number") and isinstance(value, str) and _PLAIN_NUMBER.fullmatch(value):
+        return f"{dotted(path)} is {shown(value)}, which is text", "remove the quotes", lambda span, text: Edit(span, value)
     return f"{dotted(path)} is {shown(value)}: expected {expected}", hint if value is None else "", None
 
 
@@ -158,6 +181,7 @@ _DESCRIBE: dict[str, Callable[[ErrorDetails, KeyPath, Context], _Description]] =
     "string_pattern_mismatch": _format,
     "base_url": _format,
     "contradiction": _contradiction,
+    "identity": _identity,
     "secret_reference": _reference,
 }
 
@@ -180,21 +204,24 @@ def place(context: Context, path: KeyPath, *, at_key: bool = False) -> Span:
 
 def _place(found: Sequence[Origin], context: Context, path: KeyPath, at_key: bool) -> Span:
     for origin in found:
-        span = origin.layer.key_span_of(origin.path) if at_key else origin.layer.span_of(origin.path)
+        is_block = at_key or isinstance(origin.value, dict)  # a block's name says more than its many lines
+        span = origin.layer.key_span_of(origin.path) if is_block else origin.layer.span_of(origin.path)
         if span:
             return span
     if path:
         return _place(context.origins(path[:-1]), context, path[:-1], at_key=True)
-    source = next((layer.source for layer in context.layers if layer.source), None)
-    return Span(source.path if source else _nowhere())
+    return _top(context.layers)
 
 
-def _notes(found: Sequence[Origin]) -> tuple[Note, ...]:
+def _notes(found: Sequence[Origin], is_private: bool) -> tuple[Note, ...]:
     """Return, for a value that comes from above the file, which layer it is and what it shadows."""
     if not found or found[0].layer.name == "file":
         return ()
     notes = [Note(f"set by {found[0].layer.name}")]
-    notes += [Note(f"shadows {shown(origin.value)} of {origin.layer.name}", origin.layer.span_of(origin.path)) for origin in found[1:2]]
+    notes += [
+        Note(f"shadows {'the value' if is_private else shown(origin.value)} of {origin.layer.name}", origin.layer.span_of(origin.path))
+        for origin in found[1:2]
+    ]
     return tuple(notes)
 
 
@@ -225,25 +252,21 @@ def _closest(word: str, known: Sequence[str]) -> list[str]:
     return get_close_matches(word, known, n=1, cutoff=0.7)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _has(layer: Layer, path: KeyPath) -> bool:
-    here: Any = layer.data
+    return _at(layer.data, path) is not ...
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    """Return what stands at `path` in plain data, or ... where nothing does."""
+    here = data
     for step in path:
         known = here if isinstance(here, dict) else range(len(here)) if isinstance(here, list) else ()
         if step not in known:
-            return False
+            return ...
         here = here[step]
-    return True
+    return here
 
 
-def _nowhere() -> Any:
-    from pathlib import Path
-
-    return Path("labmodels.yaml")
+def _top(layers: Sequence[Layer]) -> Span:
+    """Return the top of the first layer that is a file; values from elsewhere (--set) are named by their layer."""
+    return next((Span(layer.source.path) for layer in layers if layer.source), Span(Path(layers[0].name)))

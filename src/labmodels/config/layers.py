@@ -14,6 +14,7 @@ from labmodels.config.reader import DELETE, KeyPath, Source
 
 # The path of a list in a document, and the key of its items by which overlays merge it.
 MergeKeys = Mapping[KeyPath, str]
+OVERLAYS = "environments"  # the key of a document that holds layers, not values
 
 
 class MergeConflict(Exception):
@@ -76,6 +77,14 @@ def merge(lower: Mapping[str, Any], upper: Mapping[str, Any], merge_keys: MergeK
     return result
 
 
+def lay(lower: Mapping[str, Any], document: Mapping[str, Any], merge_keys: MergeKeys) -> dict[str, Any]:
+    """Return `lower` with a document over it. Its environments are layers that wait for their turn: they stay as they stand."""
+    result = merge(lower, {key: value for key, value in document.items() if key != OVERLAYS}, merge_keys)
+    if OVERLAYS in document:
+        result[OVERLAYS] = document[OVERLAYS]
+    return result
+
+
 def merge_what_fits(layers: Sequence[Mapping[str, Any]], merge_keys: MergeKeys) -> tuple[dict[str, Any], list[MergeConflict]]:
     """Return the layers laid over each other, lowest first, without the keys whose shapes contradict, and every contradiction."""
     result: dict[str, Any] = {}
@@ -84,20 +93,20 @@ def merge_what_fits(layers: Sequence[Mapping[str, Any]], merge_keys: MergeKeys) 
         rest: dict[str, Any] = dict(layer)
         while True:
             try:
-                result = merge(result, rest, merge_keys)
+                result = lay(result, rest, merge_keys)
                 break
             except MergeConflict as error:
                 conflicts.append(error)
-                rest = without(rest, error.path)
+                rest = _without(rest, error.path)
     return result, conflicts
 
 
-def without(data: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
+def _without(data: Mapping[str, Any], path: KeyPath) -> dict[str, Any]:
     """Return `data` without the value at `path`, or without the nearest map around it where a list lies between."""
-    key, *below = path
+    key = str(path[0])
     inner = data[key]
-    if below and type(inner) is dict:
-        return {**data, key: without(inner, tuple(below))}
+    if len(path) > 1 and type(inner) is dict:
+        return {**data, key: _without(inner, path[1:])}
     return {other: value for other, value in data.items() if other != key}
 
 
@@ -117,7 +126,7 @@ def resolve(layers: Sequence[Layer], merge_keys: MergeKeys) -> dict[str, Any]:
     """Return the layers laid over each other, lowest first."""
     result: dict[str, Any] = {}
     for layer in layers:
-        result = merge(result, layer.data, merge_keys)
+        result = lay(result, layer.data, merge_keys)
     return result
 
 
@@ -158,10 +167,10 @@ def _descend(layer: Layer, resolved: Any, path: KeyPath, merge_keys: MergeKeys) 
         elif isinstance(here, list) and isinstance(step, int):
             index = _same_item(here, resolved, step, merge_keys.get(path[:depth]))
             if index is None:
-                return None
+                return None if path[:depth] in merge_keys else (None, True)
             here, own_path = here[index], (*own_path, index)
         else:
-            return None
+            return None if isinstance(here, dict) else (None, True)
         if here is DELETE:
             return None, True
         resolved = _at(resolved, step)

@@ -88,6 +88,11 @@ class Source:
                 return found
         return Place(None, Span(self.path, 1, 1, 1, 1))
 
+    def text_at(self, span: Span) -> str:
+        """Return the text at a span of one line; empty for a longer one."""
+        lines = _LINE_BREAK.split(self.text) if span.line == span.end_line else []
+        return lines[span.line - 1][span.column - 1 : span.end_column - 1] if span.line <= len(lines) else ""
+
 
 def read(path: Path) -> Source:
     """Read the file at `path`. Never raises for what a file can hold or be: faults are diagnostics of the returned source."""
@@ -116,7 +121,7 @@ def _read_text(path: Path) -> str | Diagnostic:
             message = f"is {status.st_size:,} bytes; a configuration has at most {LARGEST_FILE_BYTES:,}"
             return _unreadable(path, "LM003", message, "data belongs in datasets/, not in a configuration")
         with path.open("rb") as file:
-            raw = file.read(LARGEST_FILE_BYTES + 1)
+            raw = file.read(status.st_size + 1)  # asked for the limit, a small file would cost as much memory as the largest
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return _unreadable(
@@ -140,12 +145,13 @@ def _unreadable(path: Path, code: str, message: str, hint: str) -> Diagnostic:
 _WORDS: dict[str, Any] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
-    ".inf": float("inf"), ".Inf": float("inf"), ".INF": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"),
+    **{f"{sign}{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")},
     ".nan": float("nan"), ".NaN": float("nan"), ".NAN": float("nan"),
 }  # fmt: skip
 _NUMERIC_START = frozenset("0123456789+-.")
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as one
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # section 5.1
 _BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 

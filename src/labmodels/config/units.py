@@ -15,17 +15,17 @@ from typing import Annotated, Any
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _SECONDS = {
-    "ms": 0.001, "millisecond": 0.001, "milliseconds": 0.001,
-    "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0,
-    "m": 60.0, "min": 60.0, "minute": 60.0, "minutes": 60.0,
-    "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
-    "d": 86400.0, "day": 86400.0, "days": 86400.0,
+    "ms": Decimal("0.001"), "millisecond": Decimal("0.001"), "milliseconds": Decimal("0.001"),
+    "s": Decimal("1"), "sec": Decimal("1"), "second": Decimal("1"), "seconds": Decimal("1"),
+    "m": Decimal("60"), "min": Decimal("60"), "minute": Decimal("60"), "minutes": Decimal("60"),
+    "h": Decimal("3600"), "hour": Decimal("3600"), "hours": Decimal("3600"),
+    "d": Decimal("86400"), "day": Decimal("86400"), "days": Decimal("86400"),
 }  # fmt: skip
 _NUMBER = r"(\d{1,15}(?:\.\d{1,9})?)"
-_DURATION_PART = re.compile(rf"{_NUMBER}\s*([a-zA-Z]+)\s*")
-_PERCENT = re.compile(rf"{_NUMBER}\s*%")
-_MONEY = re.compile(rf"\$\s*{_NUMBER}|{_NUMBER}\s*USD")
-_PRICE = re.compile(rf"(?:\$\s*{_NUMBER}|{_NUMBER}\s*USD)\s*(?:/|per)\s*(1K|1M)\s*tokens?", re.IGNORECASE)
+_DURATION_PART = re.compile(rf"{_NUMBER}\s*([a-zA-Z]+)\s*", re.ASCII)
+_PERCENT = re.compile(rf"{_NUMBER}\s*%", re.ASCII)
+_MONEY = re.compile(rf"\$\s*{_NUMBER}|{_NUMBER}\s*USD", re.ASCII)
+_PRICE = re.compile(rf"(?:\$\s*{_NUMBER}|{_NUMBER}\s*USD)\s*(?:/|per)\s*(1K|1M)\s*tokens?", re.IGNORECASE | re.ASCII)
 _TOKENS = {"1k": 1_000, "1m": 1_000_000}
 
 
@@ -41,16 +41,16 @@ def parse_duration(value: Any) -> float:
 @lru_cache(maxsize=1024)  # the same few durations and prices stand in every file, and are read once for each combination
 def _duration(value: str) -> float:
     text = value.strip()
-    position, seconds = 0, 0.0
+    position, seconds = 0, Decimal(0)  # exact, so that "700 ms" and "0.7 s" are the same number
     while match := _DURATION_PART.match(text, position):
         unit = _SECONDS.get(match[2].lower())
         if unit is None:
             break
-        seconds += float(match[1]) * unit
+        seconds += Decimal(match[1]) * unit
         position = match.end()
     if not text or position != len(text):
         raise _refuse("a duration with its unit", '"5 seconds", "500 ms" or "2h"')
-    return seconds
+    return float(seconds)
 
 
 def format_duration(seconds: float) -> str:
@@ -58,9 +58,8 @@ def format_duration(seconds: float) -> str:
     for unit, size in (("d", 86400.0), ("h", 3600.0), ("min", 60.0)):
         if seconds and seconds % size == 0:
             return f"{int(seconds / size)} {unit}"
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:g} ms"
-    return f"{seconds!r} s".replace(".0 s", " s")
+    exact = Decimal(repr(seconds))
+    return f"{(exact * 1000).normalize():f} ms" if 0 < seconds < 1 else f"{exact.normalize():f} s"
 
 
 def parse_share(value: Any) -> float:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from labmodels.config import checks
 from labmodels.config.catalog import Catalog, Document
 from labmodels.config.combinations import check_alone, check_overlaid
-from labmodels.config.declared import DeclaredState
-from labmodels.config.diagnostics import Diagnostic
+from labmodels.config.declared import DeclaredState, Fault
+from labmodels.config.diagnostics import Diagnostic, Note
 from labmodels.config.faults import Context, place
 from labmodels.config.schema.base import ENVIRONMENTS
 from labmodels.config.secret_scan import literal_secrets, undefined_references
@@ -73,16 +73,17 @@ def _routes(catalog: Catalog, valid: frozenset[Path]) -> dict[str, set[str]]:
 
 def _across(catalog: Catalog, valid: frozenset[Path]) -> Iterator[Diagnostic]:
     """Check the documents against each other in each environment; equal faults of several environments are one."""
-    faults: dict[checks.Fault, list[str]] = {}
+    faults: dict[tuple[object, ...], tuple[Fault, list[str]]] = {}
     for environment in ENVIRONMENTS:
         for fault in checks.check(DeclaredState(catalog, environment, valid)):
-            faults.setdefault(fault, []).append(environment)
-    for fault, environments in faults.items():
+            faults.setdefault(fault.cause, (fault, []))[1].append(environment)
+    for fault, environments in faults.values():
         document = fault.document
-        context = Context(document.model, document.layers(environments[0]), document.merged(environments[0]))
+        context = Context(document.model, document.layers(environments[0]), document.merged_so_far(environments[0])[0])
         span = place(context, fault.path)
         combinations = () if len(environments) == len(ENVIRONMENTS) else tuple(environments)
-        yield Diagnostic(fault.code, fault.severity, fault.message, span, fault.help, combinations=combinations)
+        notes = (Note(fault.relation, fault.related.source.place(("name",)).value),) if fault.related else ()
+        yield Diagnostic(fault.code, fault.severity, fault.message, span, fault.help, notes, combinations=combinations)
 
 
 def _in_text(catalog: Catalog, documents: Iterable[Document], chosen: frozenset[Path]) -> Iterator[Diagnostic]:
@@ -109,12 +110,15 @@ def _one_a_cause(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     )
     secret_lines = {(diagnostic.span.path, diagnostic.span.line) for diagnostic in found if diagnostic.code == "LM401"}
     error_starts = {(diagnostic.span.path, diagnostic.span.line, diagnostic.span.column) for diagnostic in found if diagnostic.is_error}
+    unread_starts = {diagnostic.span[:3] for diagnostic in found if diagnostic.code.startswith("LM0")}
     kept: dict[tuple[object, ...], Diagnostic] = {}
     for diagnostic in found:
         span = diagnostic.span
         if diagnostic.code != "LM401" and (span.path, span.line) in secret_lines:
             continue
         if diagnostic.code.startswith("LM1") and (span.path, span.line, span.column) in error_starts:
+            continue
+        if diagnostic.code.startswith("LM2") and span[:3] in unread_starts:
             continue
         key = (diagnostic.code, span, diagnostic.message)
         kept[key] = kept[key]._replace(more=kept[key].more + 1 + diagnostic.more) if key in kept else diagnostic

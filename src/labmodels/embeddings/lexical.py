@@ -22,12 +22,13 @@ _NEAREST_HEADING, _OUTER_HEADING = 2.0, 0.7  # how often a heading's term counts
 _LONGEST_REST = 20  # passages; a section beyond that is no procedure
 
 
-def retrieve(root: Path, domain: EmbeddingDomain, query: str, k: int) -> list[Passage]:
-    """Return the `k` passages that speak most of the query, the best first; then the rest of the section of the best one.
+def retrieve(root: Path, domains: Sequence[EmbeddingDomain], query: str, k: int) -> list[Passage]:
+    """Return the `k` passages of all `domains` that speak most of the query, the best first; then the rest of the best one's section.
 
     A procedure alternates steps and commands, each a passage: cut off at `k`, it would be given without its last steps.
     """
-    found = [passage for document in documents(root, domain) for passage in passages(document)]
+    read = {document.path: document for domain in domains for document in documents(root, domain)}
+    found = [passage for document in read.values() for passage in passages(document)]
     best = rank(query, found, k)
     rest = [one for one in found if best and (one.path, one.trail) == (best[0].path, best[0].trail) and one not in best]
     return best + rest[:_LONGEST_REST]

@@ -74,11 +74,14 @@ class Content:
             )
         ).hexdigest()
 
+    def kind(self, name: str) -> str:
+        """Return the kind of a config; that of the lab's own file for LAB."""
+        return "lab" if name == LAB else self.configs[name].kind
+
     def values(self, name: str) -> dict[str, Any]:
         """Return a config's values (or the lab's, for LAB) with its overrides on top, before profile, domain and switch."""
         base = self.lab if name == LAB else self.configs[name].values
-        kind = "lab" if name == LAB else self.configs[name].kind
-        return self.overridden(name, dict(base), kind)
+        return self.overridden(name, dict(base), self.kind(name))
 
     def overridden(self, name: str, values: dict[str, Any], kind: str) -> dict[str, Any]:
         """Return `values` of config `name` with its overrides laid over them."""

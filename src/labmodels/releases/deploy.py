@@ -5,20 +5,20 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labmodels.errors import GateFailed, LabmodelsError, RollbackFailed, StorageFault
+from labmodels.errors import GateFailed, LabmodelsError, RollbackFailed, StalePlan, StorageFault, Usage
 from labmodels.lab import Lab, locked
-from labmodels.releases.candidate import Request, build
-from labmodels.releases.content import Content, changes
+from labmodels.releases.candidate import Request, Tree, build
+from labmodels.releases.content import LAB, Content, changes
 from labmodels.releases.effective import check
-from labmodels.releases.history import FAILED, INTENT, LIVE, reconcile, rollback_target
+from labmodels.releases.history import DEPLOY, FAILED, INTENT, LIVE, ROLLBACK, history, reconcile, rollback_target
 from labmodels.releases.journal import now, who
 from labmodels.releases.plan import Plan, make_plan, refuse_if_stale
 from labmodels.releases.retention import to_delete
-from labmodels.releases.store import Release, ReleaseStore, modified_files, read_release, read_sources
+from labmodels.releases.store import Damaged, Release, ReleaseStore, Standing, modified_files, read_release, read_sources
 from labmodels.secrets import redact
 
 Probe = Callable[[Content, Collection[str]], None]  # the candidate, and the names of the configs that differ from what is live
@@ -35,8 +35,7 @@ class Outcome:
 
 def plan(lab: Lab, store: ReleaseStore, request: Request, environ: Mapping[str, str]) -> Plan:
     """Return what deploying `request` would change. Reads only."""
-    live = store.live()
-    return make_plan(request, build(lab, request, live, environ), live)
+    return _candidate(lab, store.standing(), request, environ)[1]
 
 
 def deploy(  # noqa: PLR0913 - each argument is a decision of the operator's
@@ -58,15 +57,24 @@ def deploy(  # noqa: PLR0913 - each argument is a decision of the operator's
     store.prepare()
     with locked(store.lock, lock_wait_s):
         reconcile(store)
-        live = store.live()
-        content = build(lab, request, live, environ)
-        made = make_plan(request, content, live)
+        standing = store.standing()
+        if expected is not None and standing.release and standing.release.digest == expected[0].digest and not standing.faults():
+            return Outcome(expected[0], standing.release, is_new=False)  # somebody, perhaps this plan, already did it
+        content, made = _candidate(lab, standing, request, environ)
         if expected is not None:
             refuse_if_stale(expected[0], made, _flat_of(store, expected[0].base), expected[1])
-        if live is not None and made.is_empty:
-            return Outcome(made, live, is_new=False)
-        facts = {"what": "deploy", "configs": list(request.paths) or ["everything"], "overrides": list(made.overrides)}
-        return Outcome(made, _make_live(store, content, live, facts, probe, why, keep=content.lab["releases"]["keep"]), is_new=True)
+        if standing.release is not None and made.is_empty:
+            return Outcome(made, standing.release, is_new=False)
+        facts = {"what": DEPLOY, "configs": list(request.paths) or ["everything"], "overrides": list(made.overrides)}
+        return Outcome(made, _make_live(store, content, standing, facts, probe, why), is_new=True)
+
+
+def _candidate(lab: Lab, standing: Standing, request: Request, environ: Mapping[str, str]) -> tuple[Content, Plan]:
+    """Return what deploying `request` would make live, and the plan that leads there."""
+    if standing.damage is not None and not request.is_everything:
+        raise Damaged(f"nothing can be carried over: {standing.damage}", hint=standing.damage.hint)
+    content = build(Tree(lab), request, standing.release, environ)
+    return content, make_plan(request, content, standing)
 
 
 def rollback(
@@ -82,47 +90,43 @@ def rollback(
     store.prepare()
     with locked(store.lock, lock_wait_s):
         reconcile(store)
-        live, target, made = plan_rollback(store, number)
-        if expected_live is not None and live.number != expected_live:
-            from labmodels.errors import StalePlan
-
-            raise StalePlan("the rollback shown", "the live release", str(expected_live), str(live.number))
-        if made.is_empty:
-            return Outcome(made, live, is_new=False)
-        if changed := modified_files(target.folder):
-            raise StorageFault(
-                f"{target.folder} was modified after it was deployed: {', '.join(changed)}",
-                hint="roll back to a release that is whole: labmodels history",
-            )
-        content = Content(target.content.lab, target.content.configs, target.content.overrides, read_sources(target.folder))
-        facts = {"what": "rollback", "rollback_of": target.rollback_of or target.number}
-        return Outcome(made, _make_live(store, content, live, facts, probe, why, keep=content.lab["releases"]["keep"]), is_new=True)
+        standing, target, made = plan_rollback(store, number)
+        if expected_live is not None and standing.number != expected_live:
+            raise StalePlan("the rollback shown", "the live release", str(expected_live), str(standing.number))
+        if standing.release is not None and made.is_empty:
+            return Outcome(made, standing.release, is_new=False)
+        content = replace(target.content, sources=read_sources(target, target.files))
+        facts = {"what": ROLLBACK, "rollback_of": target.rollback_of or target.number}
+        return Outcome(made, _make_live(store, content, standing, facts, probe, why), is_new=True)
 
 
-def plan_rollback(store: ReleaseStore, number: int | None) -> tuple[Release, Release, Plan]:
-    """Return the live release, the one to go back to, and the plan between them. Raises Usage."""
-    live = require_live(store)
-    target = rollback_target(store, live, number)
-    return live, target, make_plan(Request(store.folder.name), target.content, live)
+def plan_rollback(store: ReleaseStore, number: int | None) -> tuple[Standing, Release, Plan]:
+    """Return what is live, the release to go back to, and the plan between them. Raises Usage, Damaged."""
+    standing = store.standing()
+    if standing.folder is None:
+        raise _nothing_deployed(store)
+    target = rollback_target(store, standing, number)
+    content = replace(target.content, sources=read_sources(target, target.files))
+    return standing, target, make_plan(Request(store.folder.name), content, standing)
 
 
 def require_live(store: ReleaseStore) -> Release:
-    """Return the live release; raise Usage when nothing was deployed yet."""
-    from labmodels.errors import Usage
-
+    """Return the live release; raise Usage when nothing was deployed yet, Damaged when it cannot be read."""
     live = store.live()
     if live is None:
-        raise Usage(f"nothing is deployed in {store.folder.name}", hint=f"labmodels deploy-config --all --env {store.folder.name}")
+        raise _nothing_deployed(store)
     return live
 
 
-def _make_live(
-    store: ReleaseStore, content: Content, live: Release | None, facts: dict[str, Any], probe: Probe | None, why: str, keep: int
-) -> Release:
+def _nothing_deployed(store: ReleaseStore) -> Usage:
+    return Usage(f"nothing is deployed in {store.folder.name}", hint=f"labmodels deploy-config --all --env {store.folder.name}")
+
+
+def _make_live(store: ReleaseStore, content: Content, standing: Standing, facts: dict[str, Any], probe: Probe | None, why: str) -> Release:
     """Write, journal, gate, flip, check. The journal has the intent before the flip and the outcome after it."""
     number = _next_number(store)
     why = redact(why)  # it is kept for good, and people paste
-    base = live.number if live else None
+    base = standing.number
     author = {
         "environment": store.folder.name,
         "created_at": now().isoformat(timespec="seconds"),
@@ -135,21 +139,22 @@ def _make_live(
     intent = uuid.uuid4().hex
     store.journal.add(INTENT, intent, release=number, digest=content.digest, folder=folder.name, base=base, why=why, **facts)
     try:
-        release = _gate(folder, content, _changed_configs(content, live), probe)
+        release = _gate(folder, content, _changed_configs(content, standing.release), probe)
     except LabmodelsError as error:
-        store.journal.add(FAILED, intent, reason=str(error))
+        with suppress(LabmodelsError):  # else reconciled as abandoned, which is true too
+            store.journal.add(FAILED, intent, reason=str(error))
         raise GateFailed(
-            f"release {number} was refused: {error}; {_still_live(live)}",
+            f"release {number} was refused: {error}; {_still_live(standing)}",
             hint=f"the candidate is kept in {folder}; {error.hint}".rstrip("; "),
         ) from error
     try:
         store.flip(folder)
         _check_live(store, release)
     except LabmodelsError as error:
-        raise _flip_back(store, live, intent, number, error) from error
+        raise _flip_back(store, standing, intent, number, error) from error
     try:
         store.journal.add(LIVE, intent, release=number)
-        _retire(store, keep, release)
+        _retire(store, content.values(LAB)["releases"]["keep"], release)
     except StorageFault as error:
         raise StorageFault(
             f"{release.label} is live, but what follows a deployment failed: {error}",
@@ -185,29 +190,37 @@ def _check_live(store: ReleaseStore, release: Release) -> None:
         raise StorageFault(f"{store.pointer} does not lead to {release.label} after the flip", hint="labmodels status")
 
 
-def _flip_back(store: ReleaseStore, live: Release | None, intent: str, number: int, error: LabmodelsError) -> LabmodelsError:
+def _flip_back(store: ReleaseStore, standing: Standing, intent: str, number: int, error: LabmodelsError) -> LabmodelsError:
     """Make the previous release live again after a failed flip; return the error that says how it ended."""
     try:
-        if live is not None:
-            store.flip(live.folder)
-            _check_live(store, live)
-        elif store.live_folder() is not None:
-            store.files.unlink(store.pointer)
-            store.files.sync_folder(store.folder)
+        _restore(store, standing)
     except (LabmodelsError, OSError) as second:
         with suppress(LabmodelsError):
             store.journal.add(FAILED, intent, reason=f"{error}; flipping back failed: {second}")
+        command = f"ln -sfn releases/{standing.folder.name} {store.pointer}" if standing.folder else f"rm {store.pointer}"
         return RollbackFailed(
             f"release {number} failed ({error}) and the previous one could not be made live: {second}",
-            hint=f"ln -sfn releases/N-DIGEST {store.pointer}, then labmodels status",
+            hint=f"{command}, then labmodels status",
         )
     with suppress(LabmodelsError):
         store.journal.add(FAILED, intent, reason=str(error))
-    return GateFailed(f"release {number} failed after the flip: {error}; {_still_live(live)}", hint="labmodels status")
+    return GateFailed(f"release {number} failed after the flip: {error}; {_still_live(standing)}", hint="labmodels status")
 
 
-def _still_live(live: Release | None) -> str:
-    return f"{live.label} is still live" if live else "nothing is live, as before"
+def _restore(store: ReleaseStore, standing: Standing) -> None:
+    if standing.folder is None:
+        if store.live_folder() is not None:
+            store.files.unlink(store.pointer)
+            store.files.sync_folder(store.folder)
+        return
+    if store.live_folder() != standing.folder:  # else the flip never happened, and a full disk is no reason to call for help
+        store.flip(standing.folder)
+    if standing.release is not None:
+        _check_live(store, standing.release)
+
+
+def _still_live(standing: Standing) -> str:
+    return f"{standing.label} is still live" if standing.folder else "nothing is live, as before"
 
 
 def _next_number(store: ReleaseStore) -> int:
@@ -216,10 +229,16 @@ def _next_number(store: ReleaseStore) -> int:
 
 
 def _retire(store: ReleaseStore, keep: int, live: Release) -> None:
-    """Delete releases beyond the kept ones. The live one, its base and what it is a rollback of stay, whatever their number."""
+    """Delete releases beyond the kept ones.
+
+    What is live, its base, what it is a rollback of and what a rollback would go back to stay, whatever their number.
+    """
     folders = store.numbered()
     protected = {live.number, *(number for number in (live.base, live.rollback_of) if number is not None)}
-    for number in to_delete(folders, keep, protected):
+    with suppress(Usage):
+        protected.add(rollback_target(store, Standing(live, live.folder), None).number)
+    refused = {step.details["release"] for step in history(store) if step.what in (DEPLOY, ROLLBACK) and step.outcome != LIVE}
+    for number in [*to_delete(folders.keys() - refused, keep, protected), *to_delete(folders.keys() & refused, keep, protected)]:
         store.files.remove_tree(folders[number])
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from labmodels.config.diagnostics import InvalidConfiguration
-from labmodels.lab import Lab
-from labmodels.releases.candidate import Request, build
-from labmodels.releases.content import Change, Content, changes
-from labmodels.releases.store import ReleaseStore, modified_files
+from labmodels.releases.candidate import Request, Tree, build
+from labmodels.releases.content import LAB, Change, Content, changes
+from labmodels.releases.store import Release, modified_sources
 
 
 class Drift(NamedTuple):
@@ -26,26 +26,20 @@ class Drift(NamedTuple):
         return bool(self.live_modified) or self.not_deployed is None or bool(self.not_deployed)
 
 
-def drift(lab: Lab, store: ReleaseStore) -> Drift:
+def drift(tree: Tree, environment: str, live: Release) -> Drift:
     """Compare the live release with what was deployed, and the sources with the live release."""
-    live = store.live()
-    if live is None:
-        return Drift((), ())
-    modified = tuple(modified_files(live.folder))
+    modified = tuple(modified_sources(live))
     try:
-        return Drift(modified, tuple(changes(live.content, declared(lab, store))))
+        return Drift(modified, tuple(changes(live.content, declared(tree, environment, live))))
     except InvalidConfiguration:
         return Drift(modified, None)
 
 
-def declared(lab: Lab, store: ReleaseStore) -> Content:
+def declared(tree: Tree, environment: str, live: Release) -> Content:
     """Return what deploying everything now would make live.
 
     What the live release was given by hand stays: that the sources do not say it is no drift.
     """
-    live = store.live()
-    by_hand = live.content.overrides if live else ()
-    content = build(lab, Request(store.folder.name), live, {})
-    return Content(
-        content.lab, content.configs, tuple(override for override in by_hand if override.config in ("", *content.configs)), content.sources
-    )
+    content = build(tree, Request(environment), live, {})
+    by_hand = (override for override in live.content.overrides if override.config in (LAB, *content.configs))
+    return replace(content, overrides=tuple(by_hand))

@@ -160,4 +160,5 @@ def _first(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return str(error)
     detail = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(step) for step in detail['loc'])}: {detail['msg']}"
+    place = ".".join(str(step) for step in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else detail["msg"]

@@ -45,7 +45,7 @@ class Journal:
             try:
                 data = json.loads(line)
                 found.append(Event(data.pop("event"), data.pop("id"), data.pop("at"), data.pop("by"), data))
-            except (ValueError, KeyError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue
         return found
 

@@ -49,6 +49,11 @@ def _with_variables(content: Content, environment: str, environ: Mapping[str, st
     given = from_environ(environ, content.configs, content.lab)
     if not given:
         return content
+    from labmodels.releases.candidate import validated
+
     set_by_hand = [override for override in content.overrides if override.layer == "--set"]
     others = [override for override in content.overrides if override.layer != "--set"]
-    return Content(content.lab, content.configs, (*others, *given, *set_by_hand), content.sources)
+    laid = Content(content.lab, content.configs, (*others, *given, *set_by_hand), content.sources)
+    for name in {override.config for override in given}:
+        validated(laid, name)  # raises Usage that names the variable
+    return laid

@@ -15,6 +15,7 @@ from labmodels.releases.content import LAB, Override
 from labmodels.secrets import looks_like_secret
 
 VARIABLE_PREFIX = "LABMODELS__"
+_FIXED = ("name", "kind", "environments")
 
 
 def from_arguments(settings: Iterable[str], configs: Iterable[str], lab_keys: Iterable[str]) -> list[Override]:
@@ -55,6 +56,9 @@ def _override(layer: str, shown: str, steps: tuple[str, ...], text: str, names: 
             f"{shown} holds what looks like a secret, and releases keep what is set",
             hint="put it into a variable or a file and set a reference: env:NAME, file:PATH",
         )
+    own = steps[1:] if steps[0] in names else steps
+    if own and own[0] in _FIXED and (steps[0] in names or own[0] != "name"):
+        raise Usage(f"{shown} sets {own[0]}, which says what a file is", hint="edit the file: labmodels deploy-config CONFIG")
     if steps[0] in names and len(steps) > 1:
         return Override(layer, steps[0], steps[1:], parse_value(text))
     if steps[0] in top:

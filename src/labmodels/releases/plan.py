@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from labmodels.config.schema.base import ENVIRONMENTS
+from labmodels.config.schema.base import BASIC_NLP, ENVIRONMENTS
 from labmodels.errors import StalePlan, Usage
 from labmodels.releases.candidate import Request
 from labmodels.releases.content import ABSENT, Change, Content, changes, flat_changes
@@ -73,7 +73,7 @@ def make_plan(request: Request, content: Content, standing: Standing) -> Plan:
         overrides=tuple(
             f"{override.key}={json.dumps(override.value, ensure_ascii=False)} ({override.layer})" for override in content.overrides
         ),
-        repairs=standing.faults,
+        repairs=standing.faults(),
     )
 
 
@@ -105,7 +105,7 @@ def _reach(content: Content) -> tuple[Reach, ...]:
 
 def _reach_of(domain: str, effective: Effective) -> Reach:
     route = effective.route(domain or None)
-    live = tuple(name for name in route if name in effective.content.configs or "/" in name or name == "basic_nlp")
+    live = tuple(name for name in route if name in effective.content.configs or name == BASIC_NLP)
     return Reach(domain or "any domain", live, tuple(name for name in route if name not in live))
 
 
@@ -116,9 +116,9 @@ def refuse_if_stale(planned: Plan, found: Plan, base_then: Mapping[str, Any] | N
     """
     if planned.base != found.base or planned.base_digest != found.base_digest:
         moved = flat_changes(base_then if base_then is not None else planned.base_flat, found.base_flat)
-        where = f" (release {planned.base or 'none'} was live, now {found.base or 'none'})"
         if moved:
-            raise StalePlan(shown_as, moved[0].key, _shown(moved[0].before), _shown(moved[0].after) + where)
+            then, now = (f" (release {base})" if base else " (nothing live)" for base in (planned.base, found.base))
+            raise StalePlan(shown_as, moved[0].key, _shown(moved[0].before) + then, _shown(moved[0].after) + now)
         raise StalePlan(shown_as, "the live release", str(planned.base or "none"), str(found.base or "none"))
     if planned.digest != found.digest:
         moved = flat_changes(planned.flat, found.flat)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from labmodels.errors import LabmodelsError
-from labmodels.lab import Lab
+from labmodels.releases.candidate import Tree
 from labmodels.releases.drift import Drift, drift
 from labmodels.releases.effective import Effective
 from labmodels.releases.history import unfinished
@@ -33,6 +34,7 @@ class EnvironmentStatus:
     environment: str
     release: Release | None = None
     fault: str | None = None
+    hint: str = ""
     drift: Drift | None = None
     profiles: tuple[ProfileRow, ...] = ()
     unfinished: tuple[str, ...] = ()
@@ -43,8 +45,8 @@ class EnvironmentStatus:
         return self.fault is not None or (self.drift is not None and self.drift.is_any)
 
 
-def status_of(lab: Lab, store: ReleaseStore) -> EnvironmentStatus:
-    """Return the state of the environment of `store`. Reads only, and reports damage instead of raising."""
+def status_of(tree: Tree, store: ReleaseStore, environ: Mapping[str, str] | None = None) -> EnvironmentStatus:
+    """Return the state of the environment of `store`; `tree` may serve several. Reads only, and reports damage instead of raising."""
     name = store.folder.name
     try:
         release = store.live()
@@ -52,31 +54,36 @@ def status_of(lab: Lab, store: ReleaseStore) -> EnvironmentStatus:
             return EnvironmentStatus(name)
         switches = read_switches(store)
     except LabmodelsError as error:
-        return EnvironmentStatus(name, fault=str(error))
+        return EnvironmentStatus(name, fault=str(error), hint=error.hint)
     left = tuple(f"{event.event} of {event.at}" for event in unfinished(store.journal.events(), switches.last_event))
-    return EnvironmentStatus(name, release, None, drift(lab, store), _profiles(release, switches), left)
+    rows = _profiles(release, switches, os.environ if environ is None else environ)
+    return EnvironmentStatus(name, release, drift=drift(tree, name, release), profiles=rows, unfinished=left)
 
 
-def _profiles(release: Release, switches: Switches) -> tuple[ProfileRow, ...]:
+def _profiles(release: Release, switches: Switches, environ: Mapping[str, str]) -> tuple[ProfileRow, ...]:
     """Return the rows of all domains: the default, each switch that holds, and each domain with a profile of its own."""
     effective = Effective(release.content)
     at = now()
+    released = effective.names("performance_profile")
+    asked = environ.get("LABMODELS_PROFILE")
+    variable = asked if asked in released else None
+    unknown = f"; LABMODELS_PROFILE={asked} is not released here" if asked and not variable else ""
     rows = []
     for domain in (EVERY_DOMAIN, *sorted({*effective.domains(), *switches.by_domain} - {EVERY_DOMAIN})):
         held = in_effect(switches.by_domain.get(domain), at)
-        choice = choose(effective, switches, None if domain == EVERY_DOMAIN else domain, at, variable=os.environ.get("LABMODELS_PROFILE"))
-        is_plain = domain != EVERY_DOMAIN and held is None and choice.reason in ("default profile", "LABMODELS_PROFILE")
-        if is_plain or (domain != EVERY_DOMAIN and held is None and choice.is_switch):
-            continue
-        ends = held.ends_at() if held else None
-        label = "every other domain" if domain == EVERY_DOMAIN else domain
+        held = held if held and held.profile else None
+        choice = choose(effective, switches, None if domain == EVERY_DOMAIN else domain, at, variable=variable)
+        if domain != EVERY_DOMAIN and held is None and (choice.is_switch or choice.reason == "default profile"):
+            continue  # as every other domain
+        gone = f"; the switch to {held.profile} waits, it is not released" if held and held.profile not in released else ""
+        is_timed = held is not None and not gone and not variable
         rows.append(
             ProfileRow(
-                label,
+                "every other domain" if domain == EVERY_DOMAIN else domain,
                 choice.profile,
-                choice.reason,
-                ends.isoformat(timespec="seconds") if ends else None,
-                held.confirm_by if held else None,
+                f"{choice.reason}{gone}{unknown if domain == EVERY_DOMAIN else ''}",
+                ends.isoformat(timespec="seconds") if is_timed and held and (ends := held.ends_at()) else None,
+                held.confirm_by if is_timed and held else None,
             )
         )
     return tuple(rows)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -73,12 +73,11 @@ class Standing(NamedTuple):
         """How people name it."""
         return f"release {self.number} ({self.short_digest})" + (", which is damaged" if self.damage else "")
 
-    @property
     def faults(self) -> tuple[str, ...]:
         """Say what of the live release is not as it was deployed; a new release repairs it."""
         if self.damage is not None:
             return (f"{self.damage}; nothing of it can be compared or kept, what was set by hand included",)
-        modified = modified_files(self.folder) if self.folder else []
+        modified = modified_sources(self.release) if self.release else []
         return tuple(f"{path} of release {self.number} was modified by hand" for path in modified)
 
 
@@ -209,28 +208,30 @@ def read_release(folder: Path) -> Release:
     return release
 
 
-def read_sources(folder: Path) -> dict[str, str]:
-    """Return the source files that a release keeps, by their path below the lab's root."""
-    root = folder / "sources"
+def read_sources(release: Release, paths: Collection[str]) -> dict[str, str]:
+    """Return the source files at `paths` that a release keeps, by their path below the lab's root. Raises Damaged for a modified one."""
+    if modified := set(modified_sources(release)) & set(paths):
+        raise damaged(release.folder / "sources" / min(modified), "it is not what was deployed")
+    return {path: (release.folder / "sources" / path).read_bytes().decode() for path in paths}
+
+
+def modified_sources(release: Release) -> list[str]:
+    """Return the source files of a release that no longer are what was deployed, or that nobody deployed."""
+    root = release.folder / "sources"
     try:
-        return {path.relative_to(root).as_posix(): path.read_bytes().decode() for path in sorted(root.rglob("*")) if path.is_file()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise damaged(root, str(error)) from error
+        found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.is_file()}
+        names = sorted(release.files.keys() | found.keys())
+        return [name for name in names if name not in found or sha256(found[name].read_bytes()).hexdigest() != release.files.get(name)]
+    except OSError as error:
+        raise StorageFault.of(error, f"read {root}") from error
 
 
 def modified_files(folder: Path) -> list[str]:
     """Return the files of a release that no longer are what was deployed."""
     try:
-        recorded = json.loads((folder / "release.json").read_bytes())["files"]
-        found = {path: sha256(text.encode()).hexdigest() for path, text in read_sources(folder).items()}
-    except (OSError, ValueError, KeyError, StorageFault):
-        return ["release.json"]
-    changed = [path for path in sorted(recorded.keys() | found.keys()) if recorded.get(path) != found.get(path)]
-    try:
-        read_release(folder)
+        return modified_sources(read_release(folder))
     except (StorageFault, FileNotFoundError):
-        changed.append("release.json")
-    return changed
+        return ["release.json"]
 
 
 def damaged(path: Path, what: str) -> Damaged:

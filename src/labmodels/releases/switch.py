@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from labmodels.errors import StorageFault, Usage
 from labmodels.lab import locked
 from labmodels.releases.effective import Choice, Effective
-from labmodels.releases.history import CONFIRM, SWITCH, reconcile
+from labmodels.releases.history import CONFIRM, DONE, SWITCH, history, reconcile
 from labmodels.releases.journal import now, who
 from labmodels.releases.store import ReleaseStore
 from labmodels.secrets import redact
@@ -50,7 +50,7 @@ class Switches:
 
 
 class SwitchChange(NamedTuple):
-    """What switching did: the profile in effect before and after, and whether anything was written."""
+    """What switching did: the profile in effect before and after, and whether it is another switch, or one that was kept."""
 
     domain: str
     before: str | None
@@ -58,6 +58,7 @@ class SwitchChange(NamedTuple):
     ends_at: datetime | None
     confirm_by: str | None
     is_new: bool
+    is_kept: bool = False
 
 
 def in_effect(switch: Switch | None, at: datetime) -> Switch | None:
@@ -89,10 +90,11 @@ def require_released(effective: Effective, profile: str, reason: str) -> None:
     """Raise Usage unless `profile` is released."""
     known = effective.names("performance_profile")
     if profile not in known:
-        raise Usage(
-            f"{reason}: the profile {profile} is not released",
-            hint=f"released: {', '.join(known) or 'none'}; deploy it first: labmodels deploy-config {profile}.yaml",
-        )
+        from difflib import get_close_matches
+
+        close = get_close_matches(profile, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"released: {', '.join(known) or 'none'}; deploy it first: labmodels deploy-config"
+        raise Usage(f"{reason}: the profile {profile} is not released", hint=hint)
 
 
 class Wish(NamedTuple):
@@ -116,7 +118,7 @@ def switch(store: ReleaseStore, wish: Wish, *, lock_wait_s: float = 60.0) -> Swi
     if wish.profile is not None:
         require_released(effective, wish.profile, "--profile")
     if wish.domain is not None:
-        _require_domain(effective, wish.domain)
+        require_domain(effective, wish.domain)
     wish = wish._replace(why=redact(wish.why))
     with locked(store.lock, lock_wait_s):
         reconcile(store)
@@ -124,25 +126,10 @@ def switch(store: ReleaseStore, wish: Wish, *, lock_wait_s: float = 60.0) -> Swi
         switches = read_switches(store)
         domain = wish.domain or (EVERY_DOMAIN if wish.profile is not None else _last_domain(store, switches))
         current = in_effect(switches.by_domain.get(domain), at)
-        wanted = wish.profile if wish.profile is not None else _profile_before(current, domain)
         before = _profile_of(effective, switches, domain, at)
-        if (
-            current is not None
-            and current.profile == wanted
-            and current.ends_at() is None
-            and wish.lasts_s is None
-            and wish.confirm_within_s is None
-        ):
+        new = _new_switch(wish, current, domain, at)
+        if current is not None and new.profile == current.profile and new.ends_at() is None and current.ends_at() is None:
             return SwitchChange(domain, before, before, None, None, is_new=False)
-        new = Switch(
-            wanted,
-            at.isoformat(timespec="seconds"),
-            who(),
-            wish.why,
-            _later(at, wish.lasts_s),
-            _later(at, wish.confirm_within_s),
-            _remembered(current, at),
-        )
         updated = {**switches.by_domain, domain: new}
         after = _profile_of(effective, Switches(updated), domain, at)
         details = {
@@ -157,11 +144,26 @@ def switch(store: ReleaseStore, wish: Wish, *, lock_wait_s: float = 60.0) -> Swi
         return SwitchChange(domain, before, after, new.ends_at(), new.confirm_by, is_new=True)
 
 
+def _new_switch(wish: Wish, current: Switch | None, domain: str, at: datetime) -> Switch:
+    """Return the switch that `wish` makes of the `current` one. Raises Usage when there is nothing to go back from."""
+    expires_at, confirm_by = _later(at, wish.lasts_s, "--for"), _later(at, wish.confirm_within_s, "--confirm-within")
+    profile, before = wish.profile, remembered(current)
+    if profile is None:
+        if current is None:
+            raise Usage(f"there is no switch to go back from in {domain}", hint="labmodels status")
+        previous = in_effect(current.before, at)
+        profile = previous.profile if previous else None
+        if previous is not None and previous.ends_at() is not None and not expires_at and not confirm_by:
+            # What was for a while stays so: it ends when it was said to, and then holds what held before it.
+            expires_at, confirm_by, before = previous.expires_at, previous.confirm_by, previous.before
+    return Switch(profile, at.isoformat(timespec="seconds"), who(), wish.why, expires_at, confirm_by, before)
+
+
 def confirm(store: ReleaseStore, domain: str | None, *, lock_wait_s: float = 60.0) -> list[SwitchChange]:
     """Keep the switches that wait for confirmation (of `domain`, or all). Raises Usage when none does."""
     from labmodels.releases.deploy import require_live
 
-    effective = Effective(require_live(store).content)
+    require_live(store)
     with locked(store.lock, lock_wait_s):
         reconcile(store)
         at = now()
@@ -175,10 +177,10 @@ def confirm(store: ReleaseStore, domain: str | None, *, lock_wait_s: float = 60.
             raise Usage(
                 "no switch waits for confirmation" + (f" in {domain}" if domain else ""), hint="it may have reverted: labmodels status"
             )
-        kept = {key: Switch(held.profile, held.at, held.by, held.why, held.expires_at, None, held.before) for key, held in waiting.items()}
+        kept = {key: replace(held, confirm_by=None) for key, held in waiting.items()}
         _save(store, {**switches.by_domain, **kept}, CONFIRM, {"domains": sorted(kept)})
         return [
-            SwitchChange(key, held.profile, _profile_of(effective, Switches(kept), key, at), held.ends_at(), None, is_new=True)
+            SwitchChange(key, held.profile, held.profile, held.ends_at(), None, is_new=False, is_kept=True)
             for key, held in sorted(kept.items())
         ]
 
@@ -225,7 +227,8 @@ def _from_json(data: Mapping[str, Any]) -> Switch:
     )
 
 
-def _require_domain(effective: Effective, domain: str) -> None:
+def require_domain(effective: Effective, domain: str) -> None:
+    """Raise Usage unless something released is about `domain`."""
     indexes = [index for name in effective.names("embedding_model") for index in effective.content.values(name)["domains"]]
     known = sorted({*effective.domains(), *indexes})
     if domain not in known:
@@ -238,30 +241,34 @@ def _require_domain(effective: Effective, domain: str) -> None:
 def _last_domain(store: ReleaseStore, switches: Switches) -> str:
     changed = [
         event.details["domain"]
-        for event in store.journal.events()
-        if event.event == SWITCH and event.details.get("domain") in switches.by_domain
+        for event in history(store)
+        if event.what == SWITCH and event.outcome == DONE and event.details.get("domain") in switches.by_domain
     ]
     if not changed:
         raise Usage(f"nothing was switched in {store.folder.name} yet", hint="labmodels switch-config --profile NAME --domain DOMAIN")
     return str(changed[-1])
 
 
-def _profile_before(current: Switch | None, domain: str) -> str | None:
+def remembered(current: Switch | None) -> Switch | None:
+    """Return what a new switch goes back to: `current`, and below it only what can still hold when it is over. Pure.
+
+    What lies before a switch without an end never holds again, nor what ends before the one above it does: however often somebody
+    switches for a while, little is kept.
+    """
     if current is None:
-        raise Usage(f"there is no switch to go back from in {domain}", hint="labmodels status")
-    return current.before.profile if current.before else None
-
-
-def _remembered(current: Switch | None, at: datetime) -> Switch | None:
-    """Return what a new switch goes back to. What lies before a switch without an end is never needed again, but for one step of `-`."""
-    if current is None or current.ends_at() is not None:
-        return current
-    return Switch(current.profile, current.at, current.by, current.why)
+        return None
+    ends, below = current.ends_at(), current.before
+    while below is not None and (ends is None or ((its := below.ends_at()) is not None and its <= ends)):
+        below = None if ends is None else below.before
+    return replace(current, before=remembered(below))
 
 
 def _profile_of(effective: Effective, switches: Switches, domain: str, at: datetime) -> str | None:
     return choose(effective, switches, None if domain == EVERY_DOMAIN else domain, at).profile
 
 
-def _later(at: datetime, seconds: float | None) -> str | None:
-    return (at + timedelta(seconds=seconds)).isoformat(timespec="seconds") if seconds is not None else None
+def _later(at: datetime, seconds: float | None, option: str) -> str | None:
+    try:
+        return (at + timedelta(seconds=seconds)).isoformat(timespec="milliseconds") if seconds is not None else None
+    except OverflowError:
+        raise Usage(f"{option}: {seconds:g} seconds is beyond every calendar", hint="leave it out to switch for good") from None

@@ -9,12 +9,12 @@ from labmodels.terminal.colour import Paint, is_terminal
 from labmodels.terminal.output import write
 
 
-def confirm(question: str, *, assume_yes: bool) -> None:
-    """Return when the answer is yes; raise `Declined` on anything else, `Usage` where there is no terminal to ask on."""
+def confirm(question: str, *, assume_yes: bool, instead: str = "--yes") -> None:
+    """Return when the answer is yes; raise `Declined` on anything else, `Usage` that names `instead` where there is no terminal."""
     if assume_yes:
         return
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
-        raise Usage("needs --yes or --plan where there is no terminal", hint="run it again with --yes, or with --plan and a saved plan")
+        raise Usage(f"needs {instead} where there is no terminal", hint=f"look at what was shown, and run it again with {instead}")
     # On stderr, so that the question is seen when stdout goes into a file.
     write(f"{Paint.of(sys.stderr)(question, 'strong')} [y/N] ", sys.stderr)
     answer = sys.stdin.readline()

@@ -98,9 +98,10 @@ IDENTITY = ("kind", "name", "environments")
 
 
 def _no_identity(value: Any) -> Any:
-    for key in IDENTITY if isinstance(value, dict) else ():
-        if key in value:
-            raise PydanticCustomError("identity", "an environment cannot change the {key} of a file", {"key": key})
+    given = [key for key in IDENTITY if key in value] if isinstance(value, dict) else []
+    if given:
+        shown = " and ".join(given)
+        raise PydanticCustomError("identity", "an environment cannot change the {shown} of a file", {"shown": shown, "key": given[0]})
     return value
 
 

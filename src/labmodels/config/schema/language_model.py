@@ -20,6 +20,16 @@ class Capabilities(Declared):
     vision: Flag = False
 
 
+def _no_items() -> list[Any]:
+    """Return a new empty list: a default list would be copied deeply for each of the thousands of combinations that are checked."""
+    return []
+
+
+def _no_keys() -> dict[str, Any]:
+    """Return a new empty map, for the same reason."""
+    return {}
+
+
 class Parameters(Declared):
     """How an answer is sampled; null leaves it to the provider's default."""
 
@@ -27,8 +37,8 @@ class Parameters(Declared):
     top_p: float | None = Field(None, gt=0, le=1)
     max_output_tokens: PositiveInt | None = None
     seed: int | None = None
-    stop: list[str] = Field([], max_length=4)
-    extra: dict[str, Any] = Field({}, description="Passed to the provider as it stands, e.g. reasoning_effort.")
+    stop: list[str] = Field(default_factory=_no_items, max_length=4)
+    extra: dict[str, Any] = Field(default_factory=_no_keys, description="Passed to the provider as it stands, e.g. reasoning_effort.")
 
 
 class Timeouts(Declared):
@@ -46,6 +56,14 @@ class Timeouts(Declared):
                 raise PydanticCustomError(
                     "contradiction", "timeouts.{name} is longer than timeouts.total", {"name": name, "keys": [name, "total"]}
                 )
+        return self
+
+
+class PartialTimeouts(Timeouts):
+    """Limits that an overlay lays over a model's own: whether they fit each other is checked where they are merged."""
+
+    @model_validator(mode="after")
+    def _fits_into_total(self) -> Self:
         return self
 
 
@@ -135,7 +153,7 @@ class Overlay(Declared):
     """What a performance profile or a domain may lay over any language model."""
 
     parameters: Parameters | None = None
-    timeouts: Timeouts | None = None
+    timeouts: PartialTimeouts | None = None
     retries: Retries | None = None
     rate_limits: RateLimits | None = None
     budgets: Budgets | None = None
@@ -159,7 +177,7 @@ class Tunables(Declared):
     retries: Retries = Retries()
     rate_limits: RateLimits = RateLimits()
     budgets: Budgets = Budgets()
-    output_checks: OutputChecks = Field([])
+    output_checks: OutputChecks = Field(default_factory=_no_items)
 
     @model_validator(mode="after")
     def _output_fits(self) -> Self:

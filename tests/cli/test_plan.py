@@ -21,7 +21,7 @@ def labmodels(lab, monkeypatch, capsys):
 def test_the_first_plan_counts_the_keys_of_each_config_and_json_has_them_all(labmodels):
     done = labmodels("plan")
     assert done.code == 0 and "new, with their number of keys: " in done.out and "gpt-4 (" in done.out
-    assert "who answers:" not in done.out or "not live" not in done.out
+    assert "  code_analysis: claude > gpt-4 > local_llm > basic_nlp; not live: custom/code_reviewer\n" in done.out
     data = labmodels("plan", "--json").json
     assert {"key": KEY, "after": 0.2} in data["changes"]
     assert data["base"] is None and data["is_empty"] is False and len(data["changes"]) == len(data["values"])

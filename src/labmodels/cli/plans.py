@@ -86,7 +86,7 @@ def _reach(plan: Plan) -> list[str]:
     before = {reach.domain: reach for reach in plan.reach_before}
     groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for reach in plan.reach:
-        if before.get(reach.domain) != reach or reach.not_live:
+        if before.get(reach.domain) != reach or any(not name.startswith("custom/") for name in reach.not_live):
             groups.setdefault((reach.reachable, reach.not_live), []).append(reach.domain)
     lines = []
     for (reachable, not_live), domains in groups.items():

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labmodels.config.reader import DEEPEST_NESTING, DELETE, LARGEST_FILE_BYTES, MOST_DIAGNOSTICS, parse, plain_scalar, read
+from labmodels.config.reader import DEEPEST_NESTING, DELETE, LARGEST_FILE_BYTES, MOST_DIAGNOSTICS, parse, read
 
 HERE = Path("x.yaml")
 
@@ -56,11 +56,6 @@ def test_a_quoted_scalar_is_text(text):
     assert value_of(f'"{text}"') == text
     assert value_of(f"'{text}'") == text
     assert value_of(f"!!str {text}") == text
-
-
-def test_a_number_of_thousands_of_digits_stays_text_and_costs_nothing():
-    assert plain_scalar("9" * 5000) == "9" * 5000
-    assert plain_scalar("0x" + "f" * 5000) == "0x" + "f" * 5000
 
 
 def test_an_alias_is_the_value_of_its_anchor():

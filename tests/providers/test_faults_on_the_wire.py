@@ -166,12 +166,12 @@ def test_openai_is_sent_what_the_config_says_and_nothing_else(loopback, mode):
 
 @pytest.mark.parametrize("mode", ["plain", "stream"])
 def test_anthropic_is_sent_what_the_config_says_and_nothing_else(loopback, mode):
-    parameters = Parameters(temperature=0.2, max_output_tokens=7000, stop=["END"], extra={"top_k": 5})
+    parameters = Parameters(temperature=0.2, max_output_tokens=7000, stop=["END"], extra={"top_k": 5, "output_config": {"effort": "low"}})
     ask(provider_at(loopback, "anthropic", parameters=parameters), mode, Request(REQUEST.messages, json_schema={"type": "object"}))
     body = loopback.seen[-1].body
     assert body["system"] == "Be brief." and [turn["role"] for turn in body["messages"]] == ["user"]
     assert (body["temperature"], body["max_tokens"], body["stop_sequences"], body["top_k"]) == (0.2, 7000, ["END"], 5)
-    assert body["output_config"]["format"] == {"type": "json_schema", "schema": {"type": "object"}}
+    assert body["output_config"] == {"effort": "low", "format": {"type": "json_schema", "schema": {"type": "object"}}}
     assert "top_p" not in body
 
 

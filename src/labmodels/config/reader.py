@@ -1,8 +1,8 @@
 """Reads one YAML file: values by the YAML 1.2 core schema, every fault and every quiet surprise with its place. Knows no schema.
 
 The document is built from libyaml's events, without recursion and without a node tree: a hostile file cannot exhaust the stack, and a
-thousand files
-need no memory for nodes. Places of values are not kept; `places()` reads the text again for the few files that have something to report.
+thousand files need no memory for nodes. Places of values are not kept; `Source.places` reads the text again for the few files that have
+something to report.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from labmodels.config.diagnostics import Diagnostic, Note, Severity, Span
+from labmodels.config.scalars import resolve
 
 KeyPath = tuple[str | int, ...]
 
@@ -35,6 +36,8 @@ class _Delete:
 
 DELETE = _Delete()
 _NO_KEY = object()
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as one
+_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # section 5.1
 
 
 class Place(NamedTuple):
@@ -141,75 +144,16 @@ def _unreadable(path: Path, code: str, message: str, hint: str) -> Diagnostic:
     return Diagnostic(code, Severity.ERROR, message, Span(path), hint)
 
 
-# YAML 1.2.2, section 10.3 (core schema).
-_WORDS: dict[str, Any] = {
-    "": None, "~": None, "null": None, "Null": None, "NULL": None,
-    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
-    **{f"{sign}{word}": float(f"{sign}inf") for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")},
-    ".nan": float("nan"), ".NaN": float("nan"), ".NAN": float("nan"),
-}  # fmt: skip
-_NUMERIC_START = frozenset("0123456789+-.")
-_INT = re.compile(r"[-+]?[0-9]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what libyaml counts as one
-_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # section 5.1
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-
-# What YAML 1.1 readers take for something else than YAML 1.2 does.
-_WORDS_1_1 = frozenset(form for word in ("yes", "no", "on", "off", "y", "n") for form in (word, word.title(), word.upper()))
-_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
-_BASE_60 = re.compile(r"[-+]?[0-9]+(:[0-5]?[0-9])+(\.[0-9]*)?")
-_TRAILING_ZERO = re.compile(r"[-+]?[0-9]+\.[0-9]*[1-9]0+")
-_FLOAT_1_1 = re.compile(r"[-+]?[0-9]*\.[0-9]*([eE][-+][0-9]+)?")
-
-
-def plain_scalar(text: str) -> Any:
-    """Return the value of an unquoted scalar by the YAML 1.2 core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] in _NUMERIC_START:
-        if _INT.fullmatch(text):
-            return int(text) if len(text) < 1000 else text
-        if _FLOAT.fullmatch(text):
-            return float(text)
-        if _BASED.fullmatch(text) and len(text) < 1000:
-            return int(text, 0)
-    return text
-
-
-def _suspicion(text: str) -> str | None:
-    """Return the code of what YAML 1.1 would quietly make of a plain scalar, or None."""
-    if text in _WORDS_1_1:
-        return "LM101"
-    if text[0] not in _NUMERIC_START:
-        return None
-    if _LEADING_ZERO.fullmatch(text):
-        return "LM102"
-    if _BASE_60.fullmatch(text):
-        return "LM103"
-    if _TRAILING_ZERO.fullmatch(text):
-        return "LM104"
-    if _FLOAT.fullmatch(text) and not _INT.fullmatch(text) and not _FLOAT_1_1.fullmatch(text):
-        return "LM105"
-    return None
-
-
-@lru_cache(maxsize=8192)  # the same few words and numbers stand in every file
-def _resolve(text: str) -> tuple[Any, str | None]:
-    return plain_scalar(text), _suspicion(text) if text else None
-
-
 class _Frame:
     """One open map or list."""
 
-    __slots__ = ("anchor", "container", "is_map", "key", "key_span", "keys_seen", "start", "start_count")
+    __slots__ = ("anchor", "container", "is_map", "key", "key_span", "start", "start_count")
 
     def __init__(self, container: dict[str, Any] | list[Any], anchor: str | None, start: Any, start_count: int) -> None:
         self.container: Any = container
         self.is_map = type(container) is dict
         self.key: Any = _NO_KEY
         self.key_span: Span | None = None
-        self.keys_seen: dict[str, Span] | None = None
         self.anchor = anchor
         self.start = start
         self.start_count = start_count
@@ -305,7 +249,7 @@ class _Builder:
         if event.tag is not None:
             value = self._tagged(event)
         elif event.implicit[0]:
-            value, code = _resolve(text)
+            value, code = resolve(text)
             if code:
                 self.suspicions.append(self._suspect(code, event))
         else:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from labmodels.config.diagnostics import Diagnostic, Edit, Severity
-from labmodels.config.reader import Source, Suspicion, plain_scalar
+from labmodels.config.reader import Source, Suspicion
+from labmodels.config.scalars import plain_scalar
 from labmodels.config.schema.base import Declared
 from labmodels.config.schema.shape import accepts, type_at
 

@@ -85,17 +85,20 @@ class Anthropic:
         asked = request.parameters or self._model.parameters
         # temperature and top_p left the SDK's signature; the API still takes them.
         sampling = {"temperature": asked.temperature, "top_p": asked.top_p}
+        extra = dict(asked.extra)
         arguments: dict[str, Any] = {
             "model": self._model.model,
             "max_tokens": asked.max_output_tokens or self._model.max_output_tokens or min(_OUTPUT_TOKENS, self._model.context_tokens),
             "messages": [{"role": message.role, "content": message.content} for message in request.messages if message.role != "system"],
             "system": "\n\n".join(message.content for message in request.messages if message.role == "system") or None,
             "stop_sequences": asked.stop or None,
-            "extra_body": {name: value for name, value in sampling.items() if value is not None} | asked.extra or None,
+            "extra_body": {name: value for name, value in sampling.items() if value is not None} | extra or None,
             "timeout": self._model.timeouts.total,  # else the SDK refuses large answers without streaming
         }
         if request.json_schema is not None:
-            arguments["output_config"] = {"format": {"type": "json_schema", "schema": dict(request.json_schema)}}
+            output = {"type": "json_schema", "schema": dict(request.json_schema)}
+            extra["output_config"] = {**extra.get("output_config", {}), "format": output}  # the config's own effort, say, stays
+            arguments["extra_body"] = (arguments["extra_body"] or {}) | extra
         return {name: value for name, value in arguments.items() if value is not None}
 
 

@@ -78,7 +78,8 @@ def _plain(name: str) -> str:
 
 def parse_value(text: str) -> Any:
     """Return a value written on a command line or in a variable, read as YAML."""
-    from labmodels.config.reader import parse, plain_scalar
+    from labmodels.config.reader import parse
+    from labmodels.config.scalars import plain_scalar
 
     if text[:1] in ("[", "{", '"', "'"):
         source = parse(Path("--set"), f"value: {text}\n")

@@ -54,7 +54,7 @@ def test_the_table_counts_real_requests_and_marks_what_is_unknown(lab, capsys):
     shown, told = capsys.readouterr()
     assert told == ""
     header, *lines = [line.split() for line in shown.splitlines()]
-    assert header == ["model", "requests", "ok", "failed", "skipped", "p50", "s", "p95", "s", "tokens", "cost", "$", "last", "error"]
+    assert header == ["model", "asked", "ok", "failed", "skipped", "p50", "s", "p95", "s", "tokens", "cost", "$", "last", "error"]
     assert lines == [
         ["gpt-4", "3", "2", "1", "0", "0.25", "0.5", "180+?", "0.00125+?", "rate_limited"],
         ["claude", "1", "1", "0", "0", "0.25", "0.25", "120", "0.00125", "-"],

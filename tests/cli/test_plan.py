@@ -1,4 +1,7 @@
 import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,3 +76,20 @@ def test_a_changed_reference_is_shown_and_no_secret_is(labmodels, lab):
 def test_a_value_that_is_no_longer_set_by_hand_is_a_change_of_its_key(labmodels):
     labmodels("deploy-config", "--all", "--yes", "--set", f"{KEY}=0.9")
     assert f"  ~ {KEY}: 0.9 -> 0.2\n" in labmodels("plan").out
+
+
+def test_a_plan_is_written_into_a_device_and_never_put_in_its_place(labmodels, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        text = reader.submit(pipe.read_text)
+        assert labmodels("plan", "-o", str(pipe)).code == 0
+        assert json.loads(text.result(timeout=30))["schema_version"] == 1
+    assert stat.S_ISFIFO(pipe.lstat().st_mode)
+
+
+def test_a_plan_saved_through_a_link_leaves_the_link(labmodels, tmp_path):
+    (tmp_path / "real.json").write_text("{}")
+    (tmp_path / "link.json").symlink_to("real.json")
+    assert labmodels("plan", "-o", str(tmp_path / "link.json")).code == 0
+    assert (tmp_path / "link.json").is_symlink() and json.loads((tmp_path / "real.json").read_text())["schema_version"] == 1

@@ -46,7 +46,7 @@ def monitor(lab: Lab, since: Since = "24h", domain: Domain = None, env: Environm
     else:
         write(
             table(
-                ("model", "requests", "ok", "failed", "skipped", "p50 s", "p95 s", "tokens", "cost $", "last error"),
+                ("model", "asked", "ok", "failed", "skipped", "p50 s", "p95 s", "tokens", "cost $", "last error"),
                 [_row(one) for one in found],
                 Paint.of(sys.stdout),
             )

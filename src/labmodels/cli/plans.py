@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from labmodels.terminal.colour import Paint
 from labmodels.terminal.diffs import KeyChange, render_changes
 from labmodels.terminal.output import is_quiet, write
+from labmodels.terminal.text import wrapped
 
 if TYPE_CHECKING:
     from labmodels.releases.content import Change
@@ -42,11 +43,19 @@ def render_plan(plan: Plan, stream: TextIO | None = None) -> None:
 
 
 def save_plan(plan: Plan, path: Path) -> None:
-    """Save a plan durably."""
+    """Save a plan durably; write it into what is no regular file, such as /dev/stdout, instead of putting a file in its place."""
     from labmodels.durable import DISK
+    from labmodels.errors import StorageFault
     from labmodels.releases.plan import as_json
 
-    DISK.write_file(path.absolute(), json.dumps({"schema_version": 1, **as_json(plan)}, indent=1, ensure_ascii=False).encode())
+    text = json.dumps({"schema_version": 1, **as_json(plan)}, indent=1, ensure_ascii=False)
+    if path.is_file() or not path.exists():
+        DISK.write_file(path.resolve(), text.encode())
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageFault.of(error, f"write {path}") from error
 
 
 def change_lines(changes: Iterable[Change], paint: Paint) -> str:
@@ -68,8 +77,8 @@ def _changes(changes: Sequence[Change], paint: Paint, *, is_first: bool) -> list
     counts: dict[str, int] = {}
     for change in changes:
         counts[change.key.partition(".")[0]] = counts.get(change.key.partition(".")[0], 0) + 1
-    names = [f"{name} ({count})" for name, count in counts.items() if count > 1]
-    return ["  new, with their number of keys: " + ", ".join(names)]
+    told = "new, with their number of keys: " + ", ".join(f"{name} ({count})" for name, count in counts.items() if count > 1)
+    return [f"  {line}" for line in (wrapped(told, paint.width - 2) if paint.width else [told])]
 
 
 def counted(changes: Sequence[Change]) -> str:

@@ -125,3 +125,23 @@ def test_what_was_set_stays_until_its_file_is_deployed_again(lab):
     assert (live_value(lab), live_value(lab, "claude.parameters.temperature")) == (0.2, 0.8)
     deploy(lab)
     assert live_value(lab, "claude.parameters.temperature") != 0.8
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "model_integration.primary_models.language=gpt4",
+        "model_integration.primary_models={language: gpt4}",
+        "model_integration.fallback_strategy.fallback_order=[claude, gpt4]",
+    ],
+)
+def test_a_model_that_no_config_has_is_refused_with_the_nearest(lab, setting):
+    with pytest.raises(Usage, match="no config is called gpt4") as caught:
+        planned(lab, settings=(setting,))
+    assert caught.value.hint == "did you mean gpt-4?"
+
+
+def test_a_model_that_is_built_in_or_declared_may_be_named(lab):
+    settings = ("model_integration.primary_models.language=local_llm", "model_integration.primary_models.summarization=basic_nlp")
+    plan = planned(lab, settings=(*settings, "model_integration.fallback_strategy.failure_threshold=5"))
+    assert plan.flat["model_integration.primary_models.language"] == "local_llm"

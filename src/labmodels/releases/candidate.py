@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labmodels.config.catalog import Catalog, Document, load
+from labmodels.config.chains import is_known_name
 from labmodels.config.diagnostics import Diagnostic, InvalidConfiguration
 from labmodels.config.faults import Context, diagnose
 from labmodels.config.layers import Layer, MergeConflict, leaves
@@ -143,7 +144,27 @@ def _with_overrides(content: Content, overrides: Sequence[Override], catalog: Ca
             override if override.path in keys or override.value == {} else override._replace(value=_at(values, override))
             for override in own
         ]
-    return replace(content, overrides=tuple(canonical))
+    whole = replace(content, overrides=tuple(canonical))
+    _require_targets(whole, catalog)
+    return whole
+
+
+def _require_targets(content: Content, catalog: Catalog) -> None:
+    """Raise Usage for a model that a value set by hand names and that no config, live or declared, has."""
+    for override in content.overrides:
+        if (
+            override.config != LAB
+            or override.path[1:2] not in (("primary_models",), ("fallback_strategy",))
+            or override.path[-1] == "embeddings"
+        ):
+            continue
+        for name in override.value if isinstance(override.value, list) else [override.value]:
+            if isinstance(name, str) and not (name in content.configs or name in catalog.by_name or is_known_name(name)):
+                from difflib import get_close_matches
+
+                close = get_close_matches(name, [*content.configs, *catalog.by_name], n=1)
+                hint = f"did you mean {close[0]}?" if close else "labmodels validate-config checks what the files name"
+                raise Usage(f"{override.layer} {override.key}: no config is called {name}", hint=hint)
 
 
 def validated(content: Content, name: str, document: Document | None = None) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def test_retrieval_looks_where_the_domain_says_else_in_its_own_index_else_in_the
     live = live_of(lab, "dev")
 
     def found(query: str, domain: str) -> set[str]:
-        return {passage.path for passage in retrieve(lab, live, query, domain)}
+        return {passage.path for passage in retrieve(lab, live.effective, query, domain)}
 
     assert found("turtles", "code_analysis") == {"src/turtles.py"}, "retrieve.domains of the specialised model"
     assert found("turtles", "source_code") == {"src/turtles.py"}, "an index of that name"
@@ -149,7 +149,7 @@ def test_the_number_of_passages_is_the_specialised_models(lab):
     opened = open_lab(lab.root)
     lab.edit(CODE_ANALYSIS, ("domains: [source_code, configuration]", "domains: [source_code]"), ("passages: 8", "passages: 3"))
     opened.deploy(opened.plan())
-    assert len({passage.path for passage in retrieve(lab, live_of(lab, "dev"), "turtles", "code_analysis")}) == 3
+    assert len({passage.path for passage in retrieve(lab, live_of(lab, "dev").effective, "turtles", "code_analysis")}) == 3
 
 
 # -- the probe -------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ TYPE_CHECKING = False  # typing's own is the same, and takes an import
 if TYPE_CHECKING:
     from os import PathLike
 
-    from labmodels.wiring import OpenLab
+    from labmodels.wiring.open_lab import OpenLab
 
 __all__ = ["__version__", "open_lab"]
 __version__ = "0.1.0"
@@ -18,6 +18,6 @@ def open_lab(path: "str | PathLike[str] | None" = None) -> "OpenLab":
     from pathlib import Path
 
     from labmodels.lab import find_lab
-    from labmodels.wiring import OpenLab
+    from labmodels.wiring.open_lab import OpenLab
 
     return OpenLab(find_lab(None if path is None else Path(path)))

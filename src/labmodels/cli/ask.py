@@ -11,7 +11,7 @@ from labmodels.errors import ExitCode, Usage
 from labmodels.lab import Lab
 
 if TYPE_CHECKING:
-    from labmodels.router.loop import Outcome
+    from labmodels.router.outcome import Outcome
 
 Text = Annotated[str, typer.Argument(metavar="QUESTION", help="The question; - reads it from standard input.", show_default=False)]
 Model = Annotated[
@@ -32,15 +32,17 @@ def ask(
 
     The answer goes to stdout, who was skipped and why to stderr. Each attempt is recorded in the ledger.
     """
+    from labmodels.router.question import Question
     from labmodels.terminal.output import emit_json, write
-    from labmodels.wiring import Question, default_environment
-    from labmodels.wiring import ask as ask_lab
+    from labmodels.wiring import default_environment
+    from labmodels.wiring.router import LabRouter
 
     text = (_from_stdin() if question == "-" else question).strip()
     if not text:
         raise Usage("the question is empty", hint='labmodels ask "how do I roll back a release?" --domain documentation')
     environment = environment_of(env, default_environment(lab))
-    outcome = ask_lab(lab, Question(text, environment, domain, model, profile))
+    with LabRouter(lab, environment) as router:
+        outcome = router.ask(Question.of(text, domain=domain, target=model, profile=profile))
     if json:
         emit_json(_as_json(environment, outcome))
     else:

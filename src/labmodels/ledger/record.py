@@ -63,6 +63,11 @@ class Attempt:
     reasoning_tokens: int | None = None
     cost_pico_usd: int | None = None
     latency_s: float | None = None
+    first_token_s: float | None = None
+    cost_source: str | None = None
+    is_cached: bool = False
+    arm: str | None = None
+    caller: str | None = None
 
     def as_row(self) -> dict[str, Any]:
         """Return the columns of the attempts table."""

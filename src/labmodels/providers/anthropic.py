@@ -90,7 +90,7 @@ class Anthropic:
             "model": self._model.model,
             "max_tokens": asked.max_output_tokens or self._model.max_output_tokens or min(_OUTPUT_TOKENS, self._model.context_tokens),
             "messages": [{"role": message.role, "content": message.content} for message in request.messages if message.role != "system"],
-            "system": "\n\n".join(message.content for message in request.messages if message.role == "system") or None,
+            "system": "\n\n".join(message.text for message in request.messages if message.role == "system") or None,
             "stop_sequences": asked.stop or None,
             "extra_body": {name: value for name, value in sampling.items() if value is not None} | extra or None,
             "timeout": self._model.timeouts.total,  # else the SDK refuses large answers without streaming

@@ -16,24 +16,71 @@ if TYPE_CHECKING:
     from labmodels.config.schema.fallback import ErrorClass
     from labmodels.config.schema.language_model import Parameters
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 Finish = Literal["stop", "length", "tool_calls"]
 _LONGEST_MESSAGE = 400
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text in a message of several parts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image in a message: an https address, or a `data:` URL that holds it."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a model wants called. `arguments` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation. A `tool` turn answers the call `tool_call_id`; only an assistant's has `tool_calls`."""
 
     role: Role
-    content: str
+    content: str | tuple[Text | Image, ...]
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of all parts."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content if isinstance(part, Text))
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images among the parts."""
+        return () if isinstance(self.content, str) else tuple(part for part in self.content if isinstance(part, Image))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may ask to have called; `parameters` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a model is asked.
 
-    `parameters` None: as the model's config says. `deadline_s` bounds the whole call; None: only the config's timeouts do.
+    `parameters` None: as the model's config says. `tool_choice`: auto, none, required, or `tool:NAME`. `deadline_s` bounds the whole
+    call; None: only the config's timeouts do.
     """
 
     messages: tuple[Message, ...]
@@ -41,11 +88,13 @@ class Request:
     parameters: Parameters | None = None
     json_schema: Mapping[str, Any] | None = None
     deadline_s: float | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
 
     @property
     def query(self) -> str:
         """The last thing the user said."""
-        return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
+        return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +129,7 @@ class Answer:
     provider_request_id: str | None = None
     sources: tuple[Source, ...] = ()
     degraded: bool = False
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +140,24 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A further piece of the `index`-th tool call: its id and name come with the first, its arguments in pieces."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event of a stream, only after its terminator: the whole answer."""
 
     answer: Answer
 
 
-StreamEvent = TextDelta | Finished
+Delta = TextDelta | ToolCallDelta
+StreamEvent = Delta | Finished
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,4 +85,4 @@ def unfit(candidate: Candidate, request: Request, requires: Requirements, above_
 
 def fewest_tokens(request: Request) -> int:
     """Return a lower bound on the tokens of a request."""
-    return sum(len(message.content.encode("utf-8", "replace")) for message in request.messages) // _MOST_BYTES_A_TOKEN
+    return sum(len(message.text.encode("utf-8", "replace")) for message in request.messages) // _MOST_BYTES_A_TOKEN

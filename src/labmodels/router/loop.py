@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from labmodels.config.schema.specialized_model import Requirements
-from labmodels.errors import LabmodelsError, NoProvider
+from labmodels.errors import LabmodelsError
 from labmodels.ledger.record import Attempt, Occasion, new_id
 from labmodels.providers.protocol import Answer, Finished, Provider, ProviderFault, Request, Usage
 from labmodels.router.candidates import Candidate, unfit
 from labmodels.router.checks import failed_check
 from labmodels.router.cost import cost_usd, pico_usd
+from labmodels.router.outcome import Outcome, RouteSpent
 from labmodels.router.policy import Fail, LargerContext, Retry, Step, decide
 from labmodels.secrets import redact
 
@@ -29,32 +30,6 @@ if TYPE_CHECKING:
     from labmodels.config.schema.fallback import Decision, ErrorClass
 
 _NO_REQUIREMENTS = Requirements()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """An answer, and every attempt that led to it, the skipped candidates included; the last one is the one that answered."""
-
-    request_id: str
-    answer: Answer
-    attempts: tuple[Attempt, ...]
-
-
-class RouteSpent(NoProvider):
-    """No candidate answered; `attempts` says of each why."""
-
-    def __init__(self, summary: str, attempts: Sequence[Attempt]) -> None:
-        listed = "; ".join(_told(attempts)) or "the route has no candidates"
-        super().__init__(f"{summary}: {listed}", hint="set what is missing, start a local server, or see: labmodels monitor")
-        self.attempts = tuple(attempts)
-
-    def as_json(self) -> dict[str, object]:
-        """Return the JSON error object with the attempts."""
-        told = [
-            {"candidate": one.candidate, "outcome": one.outcome, "error_class": one.error_class, "reason": one.reason}
-            for one in self.attempts
-        ]
-        return {**super().as_json(), "error": NoProvider.__name__, "attempts": told}
 
 
 def ask(  # noqa: PLR0913  the clocks are arguments so that tests need no time
@@ -215,17 +190,5 @@ def _billed(attempt: Attempt, candidate: Candidate, usage: Usage) -> Attempt:
 
 
 def _digest(request: Request) -> str:
-    told = [[message.role, message.content] for message in request.messages]
+    told = [[message.role, message.text] for message in request.messages]
     return hashlib.sha256(json.dumps([told, request.json_schema], sort_keys=True, ensure_ascii=True, default=str).encode()).hexdigest()
-
-
-def _told(attempts: Sequence[Attempt]) -> list[str]:
-    """Return a phrase for each candidate in the order of the route: its last attempt stands for it."""
-    last = {attempt.candidate: attempt for attempt in attempts}
-    tries = {name: sum(one.candidate == name and one.outcome == "failed" for one in attempts) for name in last}
-    return [
-        f"{name} skipped ({one.reason})"
-        if one.outcome == "skipped"
-        else f"{name} failed{f' {tries[name]} times' if tries[name] > 1 else ''} ({one.error_class}: {one.reason})"
-        for name, one in last.items()
-    ]

@@ -20,6 +20,7 @@ class FallbackStrategy(Declared):
     enabled: Flag = True
     fallback_order: list[Target] = Field([])
     failure_threshold: int = Field(3, ge=1, le=100, description="Consecutive health failures after which a model is not asked for a while.")
+    cooldown: PositiveDuration = Field(30.0, description="That while; it doubles, up to 16 times, while the one request let through fails.")
 
 
 class AlertThresholds(Declared):
@@ -54,6 +55,12 @@ class Releases(Declared):
     keep: int = Field(20, ge=2, le=1000, description="Releases kept in each environment, besides the live and the last good one.")
 
 
+class LedgerPolicy(Declared):
+    """What the ledger keeps beyond figures."""
+
+    store_prompts: Flag = Field(False, description="Keep the text of prompts and answers; without it a prompt is known by its hash alone.")
+
+
 class LabFile(Declared):
     """The lab itself."""
 
@@ -64,5 +71,6 @@ class LabFile(Declared):
     default_environment: Environment = "dev"
     default_profile: Name | None = Field(None, description="The performance profile of every domain that names none.")
     releases: Releases = Releases()
+    ledger: LedgerPolicy = LedgerPolicy()
     model_integration: ModelIntegration
     environments: dict[Environment, EnvironmentOverlay] = Field({}, json_schema_extra={"x-overlay-of": "document"})

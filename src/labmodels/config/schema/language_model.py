@@ -48,6 +48,9 @@ class Timeouts(Declared):
     first_token: PositiveDuration = 30.0
     between_tokens: PositiveDuration = 20.0
     total: PositiveDuration = 120.0
+    least_tokens_per_second: float | None = Field(
+        None, gt=0, le=1000, description="A stream that stays slower than this for ten seconds is given up; null is no floor."
+    )
 
     @model_validator(mode="after")
     def _fits_into_total(self) -> Self:
@@ -192,6 +195,14 @@ class Tunables(Declared):
         return self
 
 
+class LocalWeights(Declared):
+    """A model file that llama.cpp loads into this process."""
+
+    gguf: str = Field(min_length=1, description="A GGUF file: absolute, below the lab's root, or env:NAME.")
+    threads: PositiveInt | None = Field(None, description="null is one a core.")
+    gpu_layers: int = Field(0, ge=-1, le=1000, description="How many layers go to a GPU; -1 is all.")
+
+
 class LanguageModel(Tunables, Document):
     """One model that answers, as one provider serves it."""
 
@@ -202,7 +213,9 @@ class LanguageModel(Tunables, Document):
     model: str = Field(min_length=1, description="The provider's own name of the model.")
     base_url: BaseUrl | None = Field(None, description="null is the provider's own address.")
     credentials: Credentials = Credentials()
+    weights: LocalWeights | None = Field(None, description="For llama_cpp: loaded in this process, instead of a server at base_url.")
     local: Flag = Field(False, description="Whether requests stay on the lab's own machines.")
+    region: Name | None = Field(None, description="Where the provider keeps and processes requests: eu, us, ...; null is unknown.")
     capabilities: Capabilities = Capabilities()
     prices: Prices | None = Field(None, description="null is unknown, not free; a local model says $0.")
     tuning_model: str | None = Field(None, description="The model that fine-tune starts from when it is given this name.")

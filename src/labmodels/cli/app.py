@@ -20,7 +20,8 @@ from labmodels.config.diagnostics import InvalidConfiguration
 from labmodels.errors import ExitCode, LabmodelsError, StorageFault, Usage
 from labmodels.terminal.output import print_error, set_quiet, write
 
-# name -> help line. The function stands in the file of the same name, with the same first line as its docstring.
+# name -> help line. The function stands in the file of the same name, with the same first line as its docstring: `x-y` and the verb
+# `y` of a group `x` are both x_y in x_y.py.
 COMMANDS = {
     "init": "Lay out the starter lab in DIR.",
     "validate-config": "Check configurations in every environment and profile.",
@@ -35,7 +36,24 @@ COMMANDS = {
     "schema": "Print the JSON Schema of a kind of configuration.",
     "explain": "Explain a code of validate-config.",
     "ask": "Ask the lab's models a question.",
+    "router explain": "Show who would be asked and why, without asking.",
+    "router status": "Show breakers, windows and budgets as every process sees them.",
+    "router reset": "Close breakers by hand.",
+    "router drill": "Rehearse faults against the live route.",
+    "feedback": "Say whether an answer was good.",
+    "models list": "Show what can answer, its health and its price.",
+    "models pull": "Fetch a GGUF model from a hub.",
+    "serve": "Serve the lab's models over HTTP.",
+    "serve keys add": "Make a key for the gateway.",
+    "serve keys list": "List the gateway's keys.",
+    "serve keys revoke": "Revoke a key of the gateway.",
     "monitor": "Show what the models did.",
+}
+# What --help says of a group of commands; `serve` is a command itself.
+GROUPS = {
+    "router": "Look into the router.",
+    "models": "The models that can answer.",
+    "serve keys": "The keys of the gateway.",
 }
 
 _PROLOGUE = "Operate the AI models of a lab from one terminal."
@@ -90,7 +108,19 @@ def _command_first(arguments: Sequence[str]) -> list[str]:
         rest = rest[count:]
     if rest[:1] == ["--"]:
         del rest[0]
-    return [*rest[:1], *moved, *rest[1:]]
+    words = _command_words(rest)
+    return [*rest[:words], *moved, *rest[words:]]
+
+
+def _command_words(arguments: Sequence[str]) -> int:
+    """Return how many of the first arguments name the command: a group takes the next word for its verb, known or not."""
+    for count in (3, 2, 1):
+        name = " ".join(arguments[:count])
+        if name in COMMANDS:
+            return count
+        if name in GROUPS:
+            return count + (len(arguments) > count and not arguments[count].startswith("-"))
+    return 1
 
 
 def _flags(arguments: Sequence[str]) -> set[str]:
@@ -109,16 +139,20 @@ def _show_help() -> int:
 
 def _require_command(arguments: Sequence[str]) -> None:
     """Raise Usage, with the nearest one, for a command that there is not."""
-    name = arguments[0]
-    if name in _SHARED or name.partition("=")[0] in _SHARED:
+    name = " ".join(arguments[: _command_words(arguments)])
+    if name.partition("=")[0] in _SHARED:
         raise Usage(f"{name} is given, but no command", hint="labmodels --help lists the commands")
-    if name in COMMANDS or name.startswith("-"):
+    if name in COMMANDS or name.startswith("-") or (name in GROUPS and {"--help", "-h"} & set(arguments)):
         return
     from difflib import get_close_matches
 
-    by_part = {part: command for command in reversed(COMMANDS) for part in (command.partition("-")[0], command)}
-    close = [command for command in COMMANDS if command.startswith(name)] or get_close_matches(name, by_part, n=1)
-    hint = f"did you mean {by_part[close[0]]}?" if close else "labmodels --help lists the commands"
+    group = next((group for group in GROUPS if f"{name} ".startswith(f"{group} ")), "")
+    verbs = [command for command in COMMANDS if command.startswith(f"{group} ")] if group else list(COMMANDS)
+    if name == group:
+        raise Usage(f"{group} wants a verb", hint=f"one of {', '.join(verb.removeprefix(f'{group} ') for verb in verbs)}")
+    by_part = {part: command for command in reversed(verbs) for part in (command.partition("-")[0], command)}
+    close = [command for command in verbs if command.startswith(name)] or get_close_matches(name, by_part, n=1)
+    hint = f"did you mean {by_part[close[0]]}?" if close else " ".join(["labmodels", *group.split(), "--help lists the commands"])
     raise Usage(f"no command is called {name}", hint=hint)
 
 
@@ -166,7 +200,8 @@ def _as_expected(error: Exception, arguments: Sequence[str]) -> LabmodelsError:
 
 def _usage(error: typer.exceptions.TyperException, arguments: Sequence[str]) -> Usage:
     near = sorted(getattr(error, "possibilities", None) or ())
-    command = [argument for argument in arguments[:1] if argument in COMMANDS]
+    name = arguments[: _command_words(arguments)]
+    command = name if " ".join(name) in COMMANDS else []
     message = error.message if near else error.format_message()
     return Usage(" ".join(message.split()), hint=f"did you mean {near[0]}?" if near else " ".join(["labmodels", *command, "--help"]))
 
@@ -200,12 +235,28 @@ def _app(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    if arguments and arguments[0] in COMMANDS:
-        name = arguments[0].replace("-", "_")
-        app.command(arguments[0])(_with_common_options(getattr(import_module(f"labmodels.cli.{name}"), name)))
+    words = list(arguments[: _command_words(arguments)])
+    name = " ".join(words)
+    if name in COMMANDS:
+        file = "_".join(words).replace("-", "_")
+        function = _with_common_options(getattr(import_module(f"labmodels.cli.{file}"), file))
+        _group(app, words[:-1]).command(words[-1])(function)
         return app
-    for name, help_line in COMMANDS.items():
-        app.command(name, help=help_line)(_elsewhere)
+    shown = words if name in GROUPS else []
+    group = _group(app, shown)
+    for listed, help_line in {**COMMANDS, **GROUPS}.items():
+        if listed.split()[:-1] == shown:
+            group.command(listed.split()[-1], help=help_line)(_elsewhere)
+    return app
+
+
+def _group(app: typer.Typer, words: Sequence[str]) -> typer.Typer:
+    """Return the program of a group of commands, made inside `app`; `app` itself without words."""
+    for depth, word in enumerate(words, 1):
+        inner = typer.Typer(rich_markup_mode=None, context_settings={"help_option_names": ["--help", "-h"]})
+        inner.callback()(_elsewhere)
+        app.add_typer(inner, name=word, help=GROUPS.get(" ".join(words[:depth])))
+        app = inner
     return app
 
 

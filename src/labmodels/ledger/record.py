@@ -7,10 +7,11 @@ last rows, and never damages the file. Reading is `queries`'.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 Origin = Literal["live", "test", "canary", "probe", "drill"]
-Outcome = Literal["ok", "failed", "skipped"]
+Outcome = Literal["ok", "failed", "skipped", "abandoned"]  # abandoned: whoever asked went away before the end
 _BUSY_S = 10.0
 
 
@@ -71,8 +72,14 @@ class Attempt:
 
     def as_row(self) -> dict[str, Any]:
         """Return the columns of the attempts table."""
-        row = asdict(self)
-        return {**row.pop("occasion"), **row, "at": instant(self.at)}
+        row = {name: getattr(self, name) for name in _OWN_COLUMNS}
+        row |= {name: getattr(self.occasion, name) for name in _OCCASION_COLUMNS}
+        row["at"] = instant(self.at)
+        return row
+
+
+_OWN_COLUMNS = tuple(field.name for field in fields(Attempt) if field.name != "occasion")
+_OCCASION_COLUMNS = tuple(field.name for field in fields(Occasion))
 
 
 def new_id() -> str:
@@ -90,6 +97,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._writing = threading.Lock()  # threads of one process wait here, in turn, and not in SQLite, which sleeps
         with self._faults("open"):
             _create(path)
             self._engine = _engine(path)
@@ -105,8 +113,10 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Yield a connection inside one writing transaction."""
-        with self._faults("write"), self._engine.connect().execution_options(begin="IMMEDIATE") as connection, connection.begin():
-            yield connection
+        with self._writing, self._faults("write"), self._engine.connect() as connection:
+            connection.execution_options(begin="IMMEDIATE")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -175,7 +185,8 @@ def _create(path: Path) -> None:
 def _engine(path: Path) -> Engine:
     from sqlalchemy import URL, create_engine, event
 
-    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": _BUSY_S})
+    arguments = {"timeout": _BUSY_S, "check_same_thread": False}  # the pool gives a connection to one thread at a time
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=arguments, pool_size=4, max_overflow=-1)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:

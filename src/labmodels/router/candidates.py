@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from labmodels.config.schema.language_model import Capabilities, LanguageModel, OutputCheck, Prices, Retries
+from labmodels.config.schema.language_model import Capabilities, LanguageModel, OutputCheck, Parameters, Prices, Retries
 from labmodels.providers.protocol import Request
 
 if TYPE_CHECKING:
     from labmodels.config.schema.specialized_model import Requirements
+    from labmodels.router.quota import Ceiling
 
 _BUILT_IN = Capabilities(tools=False, json_schema=False, streaming=True, vision=False)
 _ONCE = Retries(attempts=0)
 _FREE = Prices.model_construct(input=Decimal(0), output=Decimal(0))
+_BUILT_IN_S = 60.0
 _MOST_BYTES_A_TOKEN = 8  # more than any tokenizer packs on average: what is skipped by this bound would surely be refused
 
 
@@ -27,6 +29,7 @@ class Candidate:
     provider: str
     model: LanguageModel | None = None
     skip_reason: str | None = None
+    ceiling: Ceiling | None = None  # what the model may use, whoever asks
 
     @property
     def model_requested(self) -> str:
@@ -49,6 +52,11 @@ class Candidate:
         return self.model.retries if self.model else _ONCE
 
     @property
+    def total_s(self) -> float:
+        """How long one try of it may take."""
+        return self.model.timeouts.total if self.model else _BUILT_IN_S
+
+    @property
     def checks(self) -> Sequence[OutputCheck]:
         """What its answers must meet."""
         return self.model.output_checks if self.model else ()
@@ -58,20 +66,66 @@ class Candidate:
         """What its tokens cost; None is unknown. A built-in is free."""
         return self.model.prices if self.model else _FREE
 
+    @property
+    def is_local(self) -> bool:
+        """Whether what it is asked stays on the lab's machines: it says so, and is not asked at a provider's own address."""
+        if self.model is None:
+            return True
+        return self.model.local and not (self.model.base_url is None and self.model.weights is None)
+
+    def parameters(self, request: Request) -> Parameters | None:
+        """Return how it is sampled: its config's parameters under those that the request sets, within what it can write."""
+        if self.model is None:
+            return request.parameters
+        asked = request.parameters
+        if asked is None:
+            return self.model.parameters
+        merged = self.model.parameters.model_copy(update={name: getattr(asked, name) for name in asked.model_fields_set})
+        most = self.model.max_output_tokens or self.model.context_tokens
+        if merged.max_output_tokens is not None and merged.max_output_tokens > most:
+            merged = merged.model_copy(update={"max_output_tokens": most})
+        return merged
+
 
 def unfit(candidate: Candidate, request: Request, requires: Requirements, above_tokens: int | None = None) -> str | None:
-    """Return why `candidate` is not asked: the reason it brings, a capability it lacks, a context too small; None when it is.
+    """Return why `candidate` is not asked: the reason it brings, a fence, a capability it lacks, a context too small; None when it is.
 
     `above_tokens` is the context that already overflowed: only a larger one helps.
     """
+    if fence := _fenced(candidate, requires):
+        return fence
     if candidate.skip_reason is not None:
         return candidate.skip_reason
+    lacking = sorted(name for name in _needed(request, requires) if not getattr(candidate.capabilities, name))
+    if lacking:
+        return f"it cannot do {', '.join(lacking)}"
+    return _too_small(candidate, request, requires, above_tokens)
+
+
+def _fenced(candidate: Candidate, requires: Requirements) -> str | None:
+    """Fences first: whoever looks at a route must see that a cloud model was never a choice."""
+    if candidate.is_local:
+        return None
+    if requires.local_only:
+        return "it is not local, and this request may not leave the lab's machines"
+    region = candidate.model.region if candidate.model else None
+    if requires.regions and region not in requires.regions:
+        return f"its region is {region or 'unknown'}, and this request may only go to {', '.join(requires.regions)}"
+    return None
+
+
+def _needed(request: Request, requires: Requirements) -> set[str]:
     needed = {name for name in ("tools", "json_schema", "streaming", "vision") if getattr(requires, name)}
     if request.json_schema is not None:
         needed.add("json_schema")
-    lacking = sorted(name for name in needed if not getattr(candidate.capabilities, name))
-    if lacking:
-        return f"it cannot do {', '.join(lacking)}"
+    if request.tools and request.tool_choice != "none":
+        needed.add("tools")
+    if any(message.images for message in request.messages):
+        needed.add("vision")
+    return needed
+
+
+def _too_small(candidate: Candidate, request: Request, requires: Requirements, above_tokens: int | None) -> str | None:
     context = candidate.context_tokens
     if context is None:
         return None

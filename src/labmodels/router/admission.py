@@ -1,0 +1,231 @@
+"""Lets a try begin and books how it ended, for every process of the lab: one transaction before it, one after it.
+
+`breaker` and `quota` decide; here their state is read and written in the ledger. A reservation is the most that a try can use. It is
+corrected when the try is settled; one whose process died, or whose bill nobody knows, stays counted as it is: a budget is never
+exceeded by what we do not know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from labmodels.router.breaker import Breaker, Health, Rules, after_failure
+from labmodels.router.quota import Ceiling, Count, Need, Refusal, Window, before, refusal, windows_at
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from labmodels.ledger.record import Attempt, Ledger
+
+_KEPT_MINUTES_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One candidate at the door: its breaker's name (None: it has none) and the ceilings it counts under."""
+
+    breaker: str | None
+    ceilings: tuple[Ceiling, ...]
+    need: Need
+    probe_s: float = 60.0  # how long a probe may take at most
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A try that may begin, and what is reserved for it."""
+
+    entry: Entry
+    reserved: tuple[tuple[Ceiling, Window], ...] = ()
+    is_probe: bool = False
+    is_forced: bool = False  # let through although its breaker is open, as the last one left
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a try ended: the model's health by it, and what it used (None: unknown, the reservation stays)."""
+
+    health: Health
+    error_class: str | None = None
+    tokens: int | None = None
+    cost_pico_usd: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a candidate at the door, for people to look at."""
+
+    breaker: Breaker
+    counts: Mapping[tuple[str, Window], Count]
+    refusal: Refusal | None
+
+
+class Admission:
+    """The door of one environment. `wall` is the clock that all processes share, in seconds since 1970."""
+
+    def __init__(self, ledger: Ledger, rules: Rules, wall: Callable[[], float] = time.time) -> None:
+        self._ledger = ledger
+        self._rules = rules
+        self._wall = wall
+
+    def admit(self, entry: Entry, *, is_forced: bool = False) -> Ticket | Refusal:
+        """Reserve what `entry` needs, or say why it does not begin. `is_forced`: whatever its breaker says; ceilings always hold."""
+        now = self._wall()
+        is_counted = any(ceiling.windows(now) for ceiling in entry.ceilings)
+        if not is_counted and entry.breaker is not None:
+            with self._ledger.reading() as connection:
+                breaker = _breaker(connection, entry.breaker)
+            is_counted = breaker.state(self._rules, now) == "half-open"  # the place of the probe must be taken
+        else:
+            breaker = Breaker()
+        if not is_counted:
+            return self._refusal(entry, breaker, {}, now, is_forced=is_forced) or self._ticket(entry, breaker, now)
+        with self._ledger.transaction() as connection:
+            breaker, counts = _breaker(connection, entry.breaker), _counts(connection, entry.ceilings, now)
+            if refused := self._refusal(entry, breaker, counts, now, is_forced=is_forced):
+                return refused
+            ticket = self._ticket(entry, breaker, now)
+            _reserve(connection, ticket, counts)
+            if ticket.is_probe:
+                _save(connection, entry.breaker, replace(breaker, probe_until=now + entry.probe_s))
+            return ticket
+
+    def settle(self, ticket: Ticket | None, attempts: Sequence[Attempt], ending: Ending | None, more: Iterable[Any] = ()) -> None:
+        """Write `attempts`, correct the reservation of `ticket` and tell its breaker: all of it or nothing. `more`: further statements."""
+        from labmodels.ledger.tables import ATTEMPTS
+
+        with self._ledger.transaction() as connection:
+            if attempts:
+                connection.execute(ATTEMPTS.insert(), [attempt.as_row() for attempt in attempts])
+            if ticket is not None and ending is not None:
+                _correct(connection, ticket, ending)
+                self._tell(connection, ticket, ending)
+            for statement in more:
+                connection.execute(statement)
+
+    def look(self, entry: Entry) -> Seen:
+        """Return what the door would say, without changing anything."""
+        now = self._wall()
+        with self._ledger.reading() as connection:
+            breaker = _breaker(connection, entry.breaker)
+            counts = _counts(connection, entry.ceilings, now)
+        return Seen(breaker, counts, self._blocked(breaker, entry, now) or _refused(entry, counts, now))
+
+    def _blocked(self, breaker: Breaker, entry: Entry, now: float) -> Refusal | None:
+        state, ends_at = breaker.state(self._rules, now), breaker.ends_at(self._rules)
+        if state == "open" and ends_at is not None:
+            why = f"its breaker is open for {ends_at - now:.0f} s more, after {breaker.failures} failures ({breaker.error_class})"
+            return Refusal("breaker", why, ends_at - now)
+        if state == "half-open" and breaker.has_probe(now, entry.probe_s):
+            return Refusal("breaker", f"its breaker is half-open, and one request is trying it ({breaker.error_class})", entry.probe_s)
+        return None
+
+    def _refusal(
+        self, entry: Entry, breaker: Breaker, counts: Mapping[tuple[str, Window], Count], now: float, *, is_forced: bool
+    ) -> Refusal | None:
+        return (None if is_forced else self._blocked(breaker, entry, now)) or _refused(entry, counts, now)
+
+    def _ticket(self, entry: Entry, breaker: Breaker, now: float) -> Ticket:
+        reserved = tuple((ceiling, window) for ceiling in entry.ceilings for window in ceiling.windows(now))
+        state = breaker.state(self._rules, now)
+        return Ticket(entry, reserved, is_probe=state == "half-open", is_forced=state == "open")
+
+    def _tell(self, connection: Connection, ticket: Ticket, ending: Ending) -> None:
+        from labmodels.ledger.tables import BREAKERS
+
+        name = ticket.entry.breaker
+        if name is None:
+            return
+        if ending.health == "alive":
+            connection.execute(BREAKERS.delete().where(BREAKERS.c.name == name))
+        elif ending.health == "dead":
+            breaker = after_failure(_breaker(connection, name), ending.error_class or "", self._rules, self._wall())
+            _save(connection, name, breaker)
+        elif ticket.is_probe:
+            _save(connection, name, replace(_breaker(connection, name), probe_until=None))
+
+
+def _refused(entry: Entry, counts: Mapping[tuple[str, Window], Count], now: float) -> Refusal | None:
+    for ceiling in entry.ceilings:
+        own = {window: count for (scope, window), count in counts.items() if scope == ceiling.scope}
+        if refused := refusal(ceiling, entry.need, own, now):
+            return refused
+    return None
+
+
+def _breaker(connection: Connection, name: str | None) -> Breaker:
+    from sqlalchemy import select
+
+    from labmodels.ledger.tables import BREAKERS
+
+    if name is None:
+        return Breaker()
+    columns = BREAKERS.c
+    query = select(columns.failures, columns.openings, columns.opened_at, columns.probe_until, columns.error_class)
+    row = connection.execute(query.where(columns.name == name)).first()
+    return Breaker(*row) if row else Breaker()
+
+
+def _save(connection: Connection, name: str | None, breaker: Breaker) -> None:
+    from sqlalchemy.dialects.sqlite import insert
+
+    from labmodels.ledger.tables import BREAKERS
+
+    values = asdict(breaker)
+    statement = insert(BREAKERS).values(name=name, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def _counts(connection: Connection, ceilings: Sequence[Ceiling], now: float) -> dict[tuple[str, Window], Count]:
+    from sqlalchemy import select
+
+    from labmodels.ledger.tables import WINDOWS
+
+    columns = WINDOWS.c
+    minute, day, month = windows_at(now)
+    starts = [minute.starts_at, before(minute).starts_at, day.starts_at, month.starts_at]
+    wanted = {minute, before(minute), day, month}
+    query = select(WINDOWS).where(columns.scope.in_([ceiling.scope for ceiling in ceilings]), columns.starts_at.in_(starts))
+    found = {}
+    for row in connection.execute(query):
+        window = Window(row.period, row.starts_at)
+        if window in wanted:
+            found[row.scope, window] = Count(row.requests, row.tokens, row.cost_pico_usd)
+    return found
+
+
+def _reserve(connection: Connection, ticket: Ticket, counts: Mapping[tuple[str, Window], Count]) -> None:
+    from labmodels.ledger.tables import WINDOWS
+
+    need = ticket.entry.need
+    _add(connection, ticket.reserved, lambda ceiling: Count(ceiling.requests_of(need), need.tokens, need.cost_pico_usd or 0))
+    for ceiling, window in ticket.reserved:
+        if window.period == "minute" and (ceiling.scope, window) not in counts:  # a new minute: the old ones are of no use any more
+            old = (WINDOWS.c.period == "minute") & (WINDOWS.c.starts_at < window.starts_at - _KEPT_MINUTES_S)
+            connection.execute(WINDOWS.delete().where(WINDOWS.c.scope == ceiling.scope, old))
+
+
+def _correct(connection: Connection, ticket: Ticket, ending: Ending) -> None:
+    need = ticket.entry.need
+    tokens = 0 if ending.tokens is None else ending.tokens - need.tokens
+    cost = 0 if ending.cost_pico_usd is None else ending.cost_pico_usd - (need.cost_pico_usd or 0)
+    if tokens or cost:
+        _add(connection, ticket.reserved, lambda _: Count(0, tokens, cost))
+
+
+def _add(connection: Connection, windows: Sequence[tuple[Ceiling, Window]], count_of: Callable[[Ceiling], Count]) -> None:
+    from sqlalchemy.dialects.sqlite import insert
+
+    from labmodels.ledger.tables import WINDOWS
+
+    if not windows:
+        return
+    statement = insert(WINDOWS)
+    added = {name: WINDOWS.c[name] + statement.excluded[name] for name in Count._fields}
+    rows = [
+        {"scope": ceiling.scope, "period": window.period, "starts_at": window.starts_at, **count_of(ceiling)._asdict()}
+        for ceiling, window in windows
+    ]
+    connection.execute(statement.on_conflict_do_update(index_elements=["scope", "period", "starts_at"], set_=added), rows)

@@ -1,0 +1,75 @@
+"""Attempts as the ledger keeps them: how a try that began became a row. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from labmodels.providers.protocol import Answer, ProviderFault, Request, Usage
+from labmodels.router.admission import Ending
+from labmodels.router.breaker import health_of
+from labmodels.router.cost import cost_usd, pico_usd
+
+if TYPE_CHECKING:
+    from labmodels.ledger.record import Attempt
+    from labmodels.router.candidates import Candidate
+
+# Refused before anything was generated, or never sent: no provider bills for these.
+_NEVER_BILLED = frozenset({"connection", "timeout_connect", "auth", "rate_limited", "quota_exhausted", "invalid_request"})
+
+
+def answered(attempt: Attempt, candidate: Candidate, answer: Answer, latency_s: float, first_token_s: float | None) -> Attempt:
+    """Return the row of a try that gave `answer`."""
+    return replace(
+        billed(attempt, candidate, answer.usage),
+        outcome="ok",
+        finish=answer.finish,
+        degraded=answer.degraded,
+        model_returned=answer.model_returned,
+        provider_request_id=answer.provider_request_id,
+        latency_s=latency_s,
+        first_token_s=first_token_s,
+    )
+
+
+def failed(attempt: Attempt, candidate: Candidate, fault: ProviderFault, latency_s: float, first_token_s: float | None) -> Attempt:
+    """Return the row of a try that ended in `fault`; what is known of its answer stays."""
+    told = attempt if fault.usage is None else billed(attempt, candidate, fault.usage)
+    return replace(
+        told, outcome="failed", error_class=fault.error_class, reason=str(fault), latency_s=latency_s, first_token_s=first_token_s
+    )
+
+
+def billed(attempt: Attempt, candidate: Candidate, usage: Usage) -> Attempt:
+    """Return `attempt` with the tokens of `usage` and what they cost."""
+    return replace(attempt, **asdict(usage), cost_pico_usd=pico_usd(cost_usd(usage, candidate.prices)))
+
+
+def ending_of(attempt: Attempt, fault: ProviderFault | None) -> Ending:
+    """Return what a finished try tells the door: an answer's health and use, or a fault's."""
+    if fault is not None and fault.usage is None and (fault.error_class in _NEVER_BILLED or (fault.status or 0) >= 400):
+        return Ending(health_of(fault.error_class), fault.error_class, tokens=0, cost_pico_usd=0)
+    known = attempt.input_tokens is not None and attempt.output_tokens is not None
+    tokens = (attempt.input_tokens or 0) + (attempt.output_tokens or 0) if known else None
+    return Ending(health_of(attempt.error_class), attempt.error_class, tokens, attempt.cost_pico_usd)  # type: ignore[arg-type]
+
+
+def prompt_text(request: Request) -> str:
+    """Return a request's prompt as JSON: what is hashed, and stored where a lab opted in."""
+    told: list[Any] = [_message(message) for message in request.messages]
+    tools = [asdict(tool) for tool in request.tools]
+    return json.dumps([told, request.json_schema, *([tools] if tools else [])], sort_keys=True, ensure_ascii=True, default=str)
+
+
+def _message(message: Any) -> Sequence[Any]:
+    plain = [message.role, message.text]
+    more = [image.url for image in message.images], [asdict(call) for call in message.tool_calls], message.tool_call_id
+    return [*plain, *more] if any(more) else plain
+
+
+def digest(text: str) -> str:
+    """Return the hash by which the ledger knows a prompt."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -21,7 +21,7 @@ from labmodels.ledger.record import Attempt, Occasion, new_id
 from labmodels.providers.protocol import Answer, Finished, Provider, ProviderFault, Request, Usage
 from labmodels.router.candidates import Candidate, unfit
 from labmodels.router.checks import failed_check
-from labmodels.router.cost import cost_usd, pico_usd
+from labmodels.router.cost import pico_usd
 from labmodels.router.outcome import Outcome, RouteSpent
 from labmodels.router.policy import Fail, LargerContext, Retry, Step, decide
 from labmodels.secrets import redact
@@ -156,11 +156,10 @@ def _whole(provider: Provider, candidate: Candidate, request: Request) -> Answer
 
 def _answered(attempt: Attempt, candidate: Candidate, answer: Answer, latency_s: float) -> Attempt:
     return replace(
-        _billed(attempt, candidate, answer.usage),
+        _billed(replace(attempt, model_returned=answer.model_returned), candidate, answer.usage),
         outcome="ok",
         finish=answer.finish,
         degraded=answer.degraded,
-        model_returned=answer.model_returned,
         provider_request_id=answer.provider_request_id,
         latency_s=latency_s,
     )
@@ -178,6 +177,7 @@ def _failed(attempt: Attempt, candidate: Candidate, fault: ProviderFault, answer
 
 
 def _billed(attempt: Attempt, candidate: Candidate, usage: Usage) -> Attempt:
+    prices = candidate.prices(attempt.at, attempt.model_returned)
     return replace(
         attempt,
         input_tokens=usage.input_tokens,
@@ -185,7 +185,8 @@ def _billed(attempt: Attempt, candidate: Candidate, usage: Usage) -> Attempt:
         cache_write_tokens=usage.cache_write_tokens,
         output_tokens=usage.output_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        cost_pico_usd=pico_usd(cost_usd(usage, candidate.prices)),
+        cost_pico_usd=pico_usd(prices.cost_usd(usage)) if prices else None,
+        cost_source=prices.source if prices else None,
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {
     "torch", "transformers", "peft", "sentence_transformers", "faiss", "llama_cpp", "openai", "anthropic", "scipy", "sklearn", "numpy",
-    "sqlalchemy", "rich", "keyring", "httpx2", "jsonschema", "asyncio",
+    "sqlalchemy", "rich", "keyring", "httpx2", "jsonschema", "asyncio", "genai_prices", "opentelemetry",
 }  # fmt: skip
 
 

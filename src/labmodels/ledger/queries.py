@@ -97,3 +97,59 @@ def _summarise(candidate: str, provider: str, rows: Sequence[Any]) -> ModelSumma
 def percentile(ordered: Sequence[float], share: float) -> float | None:
     """Return the nearest-rank percentile of ascending values; None without values."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lately:
+    """What one candidate did in its latest live attempts."""
+
+    attempts: int
+    failed: int
+    good: int
+    bad: int
+    latency_s: float | None  # median of the answered
+    cost_usd: float | None  # mean of those whose cost is known
+
+
+def lately(ledger: Ledger, environment: str, since: datetime, most: int = 500) -> dict[str, Lately]:
+    """Return what each candidate did in its last `most` live attempts since an aware instant, and what people thought of them."""
+    from sqlalchemy import case, func, select
+
+    from labmodels.ledger.tables import ATTEMPTS, FEEDBACK
+
+    columns = ATTEMPTS.c
+    place = func.row_number().over(partition_by=columns.candidate, order_by=columns.at.desc()).label("place")
+    live = (columns.origin == "live", columns.environment == environment, columns.at >= instant(since), columns.is_cached.is_(False))
+    opinions = (
+        select(
+            FEEDBACK.c.attempt_id,
+            func.sum(case((FEEDBACK.c.verdict == "good", 1), else_=0)).label("good"),
+            func.sum(case((FEEDBACK.c.verdict == "bad", 1), else_=0)).label("bad"),
+        )
+        .group_by(FEEDBACK.c.attempt_id)
+        .subquery()
+    )
+    recent = (
+        select(columns.candidate, columns.outcome, columns.latency_s, columns.cost_pico_usd, opinions.c.good, opinions.c.bad, place)
+        .select_from(ATTEMPTS.outerjoin(opinions, opinions.c.attempt_id == columns.id))
+        .where(*live, columns.outcome.in_(("ok", "failed")))
+        .subquery()
+    )
+    rows: dict[str, list[Any]] = defaultdict(list)
+    with ledger.reading() as connection:
+        for row in connection.execute(select(recent).where(recent.c.place <= most)):
+            rows[row.candidate].append(row)
+    return {name: _lately(found) for name, found in rows.items()}
+
+
+def _lately(rows: Sequence[Any]) -> Lately:
+    latencies = sorted(row.latency_s for row in rows if row.outcome == "ok" and row.latency_s is not None)
+    costs = [row.cost_pico_usd for row in rows if row.cost_pico_usd is not None]
+    return Lately(
+        attempts=len(rows),
+        failed=sum(row.outcome == "failed" for row in rows),
+        good=sum(row.good or 0 for row in rows),
+        bad=sum(row.bad or 0 for row in rows),
+        latency_s=percentile(latencies, 0.5),
+        cost_usd=float(Decimal(sum(costs)) / PICO / len(costs)) if costs else None,
+    )

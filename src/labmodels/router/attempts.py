@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from labmodels.providers.protocol import Answer, ProviderFault, Request, Usage
 from labmodels.router.admission import Ending
 from labmodels.router.breaker import health_of
-from labmodels.router.cost import cost_usd, pico_usd
+from labmodels.router.cost import pico_usd
 
 if TYPE_CHECKING:
     from labmodels.ledger.record import Attempt
@@ -24,11 +24,10 @@ _NEVER_BILLED = frozenset({"connection", "timeout_connect", "auth", "rate_limite
 def answered(attempt: Attempt, candidate: Candidate, answer: Answer, latency_s: float, first_token_s: float | None) -> Attempt:
     """Return the row of a try that gave `answer`."""
     return replace(
-        billed(attempt, candidate, answer.usage),
+        billed(replace(attempt, model_returned=answer.model_returned), candidate, answer.usage),
         outcome="ok",
         finish=answer.finish,
         degraded=answer.degraded,
-        model_returned=answer.model_returned,
         provider_request_id=answer.provider_request_id,
         latency_s=latency_s,
         first_token_s=first_token_s,
@@ -45,7 +44,17 @@ def failed(attempt: Attempt, candidate: Candidate, fault: ProviderFault, latency
 
 def billed(attempt: Attempt, candidate: Candidate, usage: Usage) -> Attempt:
     """Return `attempt` with the tokens of `usage` and what they cost."""
-    return replace(attempt, **asdict(usage), cost_pico_usd=pico_usd(cost_usd(usage, candidate.prices)))
+    prices = candidate.prices(attempt.at, attempt.model_returned)
+    return replace(
+        attempt,
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cost_pico_usd=pico_usd(prices.cost_usd(usage)) if prices else None,
+        cost_source=prices.source if prices else None,
+    )
 
 
 def ending_of(attempt: Attempt, fault: ProviderFault | None) -> Ending:

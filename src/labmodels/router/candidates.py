@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from labmodels.config.schema.language_model import Capabilities, LanguageModel, OutputCheck, Parameters, Prices, Retries
+from labmodels.config.schema.language_model import Capabilities, LanguageModel, OutputCheck, Parameters, Retries
 from labmodels.providers.protocol import Request
+from labmodels.router.bounds import fewest_input_tokens
+from labmodels.router.prices import FREE, PriceList, prices_of
 
 if TYPE_CHECKING:
     from labmodels.config.schema.specialized_model import Requirements
@@ -16,9 +18,7 @@ if TYPE_CHECKING:
 
 _BUILT_IN = Capabilities(tools=False, json_schema=False, streaming=True, vision=False)
 _ONCE = Retries(attempts=0)
-_FREE = Prices.model_construct(input=Decimal(0), output=Decimal(0))
 _BUILT_IN_S = 60.0
-_MOST_BYTES_A_TOKEN = 8  # more than any tokenizer packs on average: what is skipped by this bound would surely be refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,9 @@ class Candidate:
         """What its answers must meet."""
         return self.model.output_checks if self.model else ()
 
-    @property
-    def prices(self) -> Prices | None:
-        """What its tokens cost; None is unknown. A built-in is free."""
-        return self.model.prices if self.model else _FREE
+    def prices(self, at: datetime, model_returned: str | None = None, parameters: Parameters | None = None) -> PriceList | None:
+        """Return what its tokens cost a request that began at `at`; None is unknown. A built-in is free."""
+        return prices_of(self.model, at, model_returned=model_returned, parameters=parameters) if self.model else FREE
 
     @property
     def is_local(self) -> bool:
@@ -133,10 +132,5 @@ def _too_small(candidate: Candidate, request: Request, requires: Requirements, a
         return f"its context of {context} tokens is no larger than the one that overflowed"
     if requires.context_tokens is not None and context < requires.context_tokens:
         return f"its context of {context} tokens is below the {requires.context_tokens} that the domain requires"
-    fewest = fewest_tokens(request)
+    fewest = fewest_input_tokens(request)
     return f"its context of {context} tokens cannot hold a request of at least {fewest}" if fewest > context else None
-
-
-def fewest_tokens(request: Request) -> int:
-    """Return a lower bound on the tokens of a request."""
-    return sum(len(message.text.encode("utf-8", "replace")) for message in request.messages) // _MOST_BYTES_A_TOKEN

@@ -23,6 +23,11 @@ def failed_check(text: str, checks: Sequence[OutputCheck], json_schema: Mapping[
     return None
 
 
+def require_schema(schema: Mapping[str, Any]) -> None:
+    """Raise Usage for a schema of a request that no answer could be held against."""
+    _against("null", schema, "the schema of the request")
+
+
 def _unmet(text: str, check: OutputCheck) -> str | None:
     if check.min_chars is not None and len(text) < check.min_chars:
         return f"{len(text)} characters, fewer than {check.min_chars}"

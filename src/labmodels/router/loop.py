@@ -42,6 +42,7 @@ from labmodels.secrets import redact
 if TYPE_CHECKING:
     from labmodels.config.schema.fallback import AfterOutput, Decision, ErrorClass
 
+_NO_REQUIREMENTS = Requirements()
 _GO_ON = "Your answer broke off. Go on exactly where it stops; repeat nothing, and say nothing about the interruption."
 
 
@@ -52,7 +53,7 @@ class Terms:
     occasion: Occasion
     deadline_s: float
     decisions: Mapping[ErrorClass, Decision] = field(default_factory=dict)
-    requires: Requirements = Requirements()
+    requires: Requirements = _NO_REQUIREMENTS
     ceilings: tuple[Ceiling, ...] = ()  # of the domain, the caller and the request; a model brings its own
     after_output: AfterOutput = "terminate"
     has_breakers: bool = True
@@ -196,7 +197,9 @@ class _Run:
         environment = self._terms.occasion.environment
         has_breaker = self._terms.has_breakers and candidate.model is not None
         own = (candidate.ceiling,) if candidate.ceiling is not None else ()
-        need = need_of(candidate, self._now_asked(candidate), is_first=not self._was_admitted, spent_pico_usd=self._spent_pico_usd)
+        need = need_of(
+            candidate, self._now_asked(candidate), datetime.now(UTC), is_first=not self._was_admitted, spent_pico_usd=self._spent_pico_usd
+        )
         return Entry(f"{environment}/{candidate.name}" if has_breaker else None, (*own, *self._terms.ceilings), need, candidate.total_s)
 
     # -- one try
@@ -329,7 +332,7 @@ class _Run:
 
     def _spent(self, summary: str, kind: type[RouteSpent] = RouteSpent) -> RouteSpent:
         self._flush()
-        return kind(summary, self._attempts, None if self._was_admitted else self._refusals)
+        return kind(summary, self._attempts, () if self._was_admitted else self._refusals)
 
 
 def _deltas(provider: Provider, candidate: Candidate, request: Request) -> Generator[Delta | Finished, None, None]:

@@ -11,6 +11,7 @@ from labmodels.providers.protocol import Answer, Delta
 
 if TYPE_CHECKING:
     from labmodels.ledger.record import Attempt
+    from labmodels.router.quota import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,13 @@ RouteEvent = Delta | Switched | Answered
 
 
 class RouteSpent(NoProvider):
-    """No candidate answered; `attempts` says of each why."""
+    """No candidate answered; `attempts` says of each why. `refusals`: what kept candidates from being asked, when nobody was."""
 
-    def __init__(self, summary: str, attempts: Sequence[Attempt]) -> None:
+    def __init__(self, summary: str, attempts: Sequence[Attempt], refusals: Sequence[Refusal] = ()) -> None:
         listed = "; ".join(_told(attempts)) or "the route has no candidates"
         super().__init__(f"{summary}: {listed}", hint="set what is missing, start a local server, or see: labmodels monitor")
         self.attempts = tuple(attempts)
+        self.refusals = tuple(refusals)
 
     @property
     def error_class(self) -> str | None:

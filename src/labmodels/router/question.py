@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from labmodels.errors import Usage
 from labmodels.providers.protocol import Message, Tool
 
 if TYPE_CHECKING:
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from labmodels.ledger.record import Origin
 
 AUTO = "auto"
+
+
+class OutOfScope(Usage):
+    """The caller's key does not open the domain that it asks about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,7 @@ class Question:
     origin: Origin = "live"
     caller: Caller | None = None
     user: str = ""
+    can_restart: bool = True  # whether what was received can be declared void
 
     @classmethod
     def of(cls, text: str, **terms: Any) -> Question:

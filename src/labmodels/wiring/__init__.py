@@ -106,15 +106,18 @@ def _probe_one(lab: Lab, environment: str, model: LanguageModel) -> None:
     from labmodels.ledger.record import Occasion
     from labmodels.providers.protocol import Message, Request
     from labmodels.providers.registry import build
+    from labmodels.router.admission import Admission
+    from labmodels.router.breaker import Rules
     from labmodels.router.candidates import Candidate
+    from labmodels.router.loop import Means, Terms
     from labmodels.router.loop import ask as ask_route
 
     request = Request((Message("user", "Reply with the word OK."),), parameters=Parameters(max_output_tokens=_PROBE_TOKENS))
     candidate = Candidate(model.name, model.provider, model.model_copy(update={"output_checks": []}))
-    occasion = Occasion(environment, "", origin="probe")
+    terms = Terms(Occasion(environment, "", origin="probe"), _PROBE_DEADLINE_S, has_breakers=False)
     with ledger_of(lab) as ledger:
         try:
-            ask_route(request, [candidate], lambda _: build(model), {}, ledger.record, _PROBE_DEADLINE_S, occasion=occasion)
+            ask_route(request, [candidate], terms, Means(lambda _: build(model), Admission(ledger, Rules())))
         except NoProvider as error:
             message = f"{model.name} does not answer: {error}"
             raise GateFailed(message, hint="check its credentials and address, or deploy without --probe") from None

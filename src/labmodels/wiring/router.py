@@ -270,15 +270,15 @@ def _domain_of(standing: Standing, question: Question) -> str | None:
     if target is None or target == AUTO or target in standing.models or is_known_name(target):
         return domain
     if target not in standing.domains:
-        raise _unknown("model or domain", target, (*standing.models, *standing.domains, AUTO), standing)
+        raise _unknown("model", target, (*standing.models, *standing.domains), standing, f"{', '.join(standing.models)}, auto, or a domain")
     if domain and domain != target:
         raise Usage(f"the model names the domain {target}, the request the domain {domain}", hint="leave one of them out")
     return target
 
 
-def _unknown(kind: str, name: str, known: Sequence[str], standing: Standing) -> Usage:
+def _unknown(kind: str, name: str, known: Sequence[str], standing: Standing, told: str = "") -> Usage:
     close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"live: {', '.join(known)}"
+    hint = f"did you mean {close[0]}?" if close else f"live: {told or ', '.join(known)}"
     return Usage(f"no {kind} is called {name} in {standing.live.environment}", hint=hint)
 
 

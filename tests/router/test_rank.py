@@ -38,7 +38,8 @@ def test_a_new_model_is_neither_preferred_nor_shut_out():
 
 def test_opinions_move_quality_and_one_thumb_moves_it_little():
     liked, disliked = Lately(20, 0, 30, 0, 1.0, 0.0), Lately(20, 0, 0, 30, 1.0, 0.0)
-    assert quality(liked) > 0.9 > 0.5 > quality(disliked)
+    assert quality(liked) > 0.9
+    assert quality(disliked) < 0.5
     assert abs(quality(Lately(20, 0, 0, 1, 1.0, 0.0)) - quality(Lately(20, 0, 0, 0, 1.0, 0.0))) < 0.05
 
 

@@ -51,6 +51,7 @@ def ask(
     The answer goes to stdout, who was skipped and why to stderr. Each attempt is recorded in the ledger.
     """
     from labmodels.router.question import Question, amount_of
+    from labmodels.terminal.output import say
     from labmodels.wiring import default_environment
     from labmodels.wiring.router import LabRouter
 
@@ -67,7 +68,7 @@ def ask(
         most_usd=None if max_cost is None else amount_of(max_cost, "--max-cost"),
     )
     environment = environment_of(env, default_environment(lab))
-    with LabRouter(lab, environment) as router:
+    with LabRouter(lab, environment, warn=say) as router:
         if stream:
             outcome = (_stream_json if json else _stream_text)(environment, router.stream(asked))
         else:

@@ -261,6 +261,8 @@ def test_json_holds_the_answer_its_sources_and_every_attempt(lab, capsys):
         "finish",
         "candidate",
         "model_returned",
+        "is_cached",
+        "arm",
         "sources",
         "attempts",
     } == set(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from labmodels.config.schema.base import BASIC_NLP, CUSTOM_MODELS
@@ -68,13 +69,18 @@ def build(model: LanguageModel, environ: Environ | None = None) -> Provider:
 
 def availability(model: LanguageModel, environ: Environ | None = None) -> str | None:
     """Return None when `model` can be asked, else the reason why it is skipped ("OPENAI_API_KEY is not set"). No call, no import."""
-    from importlib.util import find_spec
-
     environ = os.environ if environ is None else environ
     entry = PROVIDERS.get(model.provider)
     if entry is None:
         return None if is_known(model.provider) else f"no installed package brings the provider {model.provider}"
-    return missing(model, environ) or (None if find_spec(entry.package) else f"the package {entry.package} is not installed")
+    return missing(model, environ) or (None if _is_installed(entry.package) else f"the package {entry.package} is not installed")
+
+
+@cache
+def _is_installed(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None
 
 
 def unavailable(name: str) -> str | None:

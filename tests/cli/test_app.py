@@ -20,8 +20,8 @@ from labmodels.cli.app import COMMANDS, GROUPS, run
 from labmodels.cli.options import Json
 from labmodels.config.diagnostics import InvalidConfiguration
 from labmodels.errors import ExitCode, LabmodelsError, MissingExtra, StalePlan, StorageFault, Usage
+from labmodels.providers.loopback import Loopback
 from labmodels.starter import lay_out
-from tests.loopback import Loopback
 
 SECRET = "sk-proj-W4nT7kQ2zL9vB5xR3mJ8dF1hC6"
 

@@ -13,8 +13,8 @@ from labmodels.cli.app import run
 from labmodels.lab import Lab
 from labmodels.ledger.record import Ledger
 from labmodels.ledger.tables import ATTEMPTS
+from labmodels.providers.loopback import TEXT, Loopback
 from tests.labs import CLAUDE, CODE_ANALYSIS, GPT4, EditedLab
-from tests.loopback import TEXT, Loopback
 
 PAGE = """# Releases
 

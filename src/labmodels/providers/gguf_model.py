@@ -6,6 +6,7 @@ are the provider's (llama_cpp.py).
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import threading
@@ -44,6 +45,7 @@ def _silent(disable: bool = True) -> nullcontext[None]:
     return nullcontext()
 
 
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_log))  # never freed: a stream left open at exit frees its model later still
 llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
 for _module in (llama_cpp.llama, llama_cpp._internals):
     vars(_module).update(suppress_stdout_stderr=_silent)
@@ -73,6 +75,7 @@ class _Key(NamedTuple):
 
 
 _loaded: dict[_Key, GgufModel] = {}
+atexit.register(_loaded.clear)  # freeing a model logs, which takes a living interpreter
 _one_loads = threading.Lock()
 
 
@@ -110,12 +113,8 @@ class GgufModel:
         template = llama_cpp.llama_model_chat_template(self._llama.model, None)
         self.stop = () if template else _PLAIN_STOP  # what ends an answer beside the model's own tokens
         self._begin = self._special(self._llama.token_bos())
-        try:
-            self._chat: Any = Jinja2ChatFormatter(
-                template.decode() if template else _PLAIN_CHAT, self._special(self._llama.token_eos()), self._begin
-            )
-        except Exception as error:  # jinja2's, for a template that is none
-            raise CannotLoad(f"{loading.path}: its chat template cannot be read: {error}") from None
+        source = template.decode() if template else _PLAIN_CHAT
+        self._chat: Any = Jinja2ChatFormatter(source, self._special(self._llama.token_eos()), self._begin)
 
     def prompt(self, messages: Sequence[Mapping[str, Any]]) -> list[int]:
         """Return the tokens of a conversation, up to where the answer begins. Raises UnfitMessages."""
@@ -184,7 +183,7 @@ def _llama(loading: Loading) -> llama_cpp.Llama:
             n_gpu_layers=loading.gpu_layers,
             verbose=False,
         )
-    except (ValueError, MemoryError, OverflowError, ctypes.ArgumentError) as error:
+    except Exception as error:  # the library's, ctypes', numpy's and, for the file's chat template, jinja2's
         why = "; ".join(_last_errors) or str(error) or type(error).__name__
         raise CannotLoad(f"{loading.path}: llama.cpp cannot load it: {why}") from None
 

@@ -94,7 +94,7 @@ def _plain(value: str | float, kind: int) -> bytes:
 
 _MERGES = ("Ġ t", "h e", "Ġt he", "i n", "a n", "an d", "Ġ a", "e r", "o n", "r e")
 _SPECIAL = ("<|bos|>", "<|eos|>", "<|pad|>", "<|eot|>")
-_CHAT = (
+CHAT = (
     "{{ bos_token }}{% if tools %}tools: {{ tools | tojson }}<|eot|>\n{% endif %}"
     "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}<|eot|>\n{% endfor %}"
     "{% if add_generation_prompt %}assistant: {% endif %}"
@@ -102,10 +102,10 @@ _CHAT = (
 _HEADS, _KV_HEADS = 4, 2
 
 
-def tiny_model(path: Path, *, seed: int, hidden: int = 32, layers: int = 2, context: int = 512) -> None:
+def tiny_model(path: Path, *, seed: int, hidden: int = 32, layers: int = 2, context: int = 512, chat_template: str | None = CHAT) -> None:
     """Write a model with random weights and a byte-level vocabulary: it loads and babbles, and proves nothing but the pipeline.
 
-    The same arguments give the same bytes. `hidden` is a multiple of 8. Raises StorageFault.
+    The same arguments give the same bytes. `hidden` is a multiple of 8; `chat_template` None writes none. Raises StorageFault.
     """
     tokens = [*_byte_alphabet(), *(merge.replace(" ", "") for merge in _MERGES), *_SPECIAL]
     special = {name: tokens.index(token) for name, token in zip(("bos", "eos", "padding", "eot"), _SPECIAL, strict=True)}
@@ -132,8 +132,9 @@ def tiny_model(path: Path, *, seed: int, hidden: int = 32, layers: int = 2, cont
         "tokenizer.ggml.merges": list(_MERGES),
         **{f"tokenizer.ggml.{name}_token_id": number for name, number in special.items()},
         "tokenizer.ggml.add_bos_token": False,  # the template writes it
-        "tokenizer.chat_template": _CHAT,
     }
+    if chat_template is not None:
+        metadata["tokenizer.chat_template"] = chat_template
     write_gguf(path, metadata, _random_weights(len(tokens), hidden, layers, seed))
 
 

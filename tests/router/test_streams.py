@@ -63,7 +63,7 @@ def text_of(events) -> str:
 
 
 def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
-    events, _, _ = begin({"a": [["The ", "", "answer"]]})
+    events, rows, _ = begin({"a": [["The ", "", "answer"]]})
     events = list(events)
     assert events[:-1] == [TextDelta("The "), TextDelta("answer")]
     assert isinstance(events[-1], Answered) and events[-1].outcome.answer.text == "The answer"
@@ -71,7 +71,7 @@ def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
 
 
 def test_what_fails_before_its_first_output_falls_back_unseen():
-    events, _, _ = begin({"a": [[fault("overloaded")]] * 3, "b": [["yes"]]})
+    events, rows, _ = begin({"a": [[fault("overloaded")]] * 3, "b": [["yes"]]})
     events = list(events)
     assert events[:-1] == [TextDelta("yes")]
     assert told(rows) == [("a", "failed", "overloaded")] * 3 + [("b", "ok", None)]
@@ -116,7 +116,7 @@ def test_two_breaks_in_a_row_are_two_switches():
 
 def test_quotes_never_go_on_with_a_model_s_answer():
     route = [candidate("a"), Candidate("basic_nlp", "basic_nlp")]
-    events, _, _ = begin({"a": [["The ans", CUT]], "basic_nlp": [["quote"]]}, "continue", route)
+    events, rows, _ = begin({"a": [["The ans", CUT]], "basic_nlp": [["quote"]]}, "continue", route)
     with pytest.raises(RouteSpent, match="cannot go on with an answer that another began"):
         list(events)
     assert told(rows)[-1] == ("basic_nlp", "skipped", None)
@@ -151,7 +151,7 @@ def test_a_model_that_cannot_stream_is_heard_only_when_its_answer_is_proven():
     whole = candidate(
         "a", capabilities=Capabilities(streaming=False), output_checks=[OutputCheck(name="long", min_chars=10)], retries=Retries(attempts=0)
     )
-    events, _, _ = begin({"a": [["short"]], "b": [["from b"]]}, route=[whole, candidate("b")])
+    events, rows, _ = begin({"a": [["short"]], "b": [["from b"]]}, route=[whole, candidate("b")])
     assert text_of(list(events)) == "from b"
     assert told(rows) == [("a", "failed", "check_failed"), ("b", "ok", None)]
     events, _, _ = begin({"a": [["long enough ", "as a whole"]]}, route=[whole])

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labmodels.config.schema.language_model import Timeouts
+from labmodels.providers import anthropic, openai
 from labmodels.providers.deadline import Watch
+from labmodels.providers.exchange import Exchange
 
 FLOOR = 2.0  # tokens a second: 80 bytes in ten seconds
 
@@ -87,6 +89,30 @@ def test_without_streaming_only_the_whole_call_has_a_limit():
     clock = Clock()
     watch = Watch(Timeouts(least_tokens_per_second=FLOOR), 7.0, streaming=False, clock=clock)
     assert (watch.left_s(), watch.exceeded()) == (7, "timeout_total")
+
+
+THOUGHTS = [
+    (openai, {"choices": [{"delta": {"reasoning_content": "Hm."}}]}),
+    (openai, {"choices": [{"delta": {"reasoning": "Hm."}}]}),
+    (openai, {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"name": "lookup"}}]}}]}),
+    (anthropic, {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm."}}),
+    (anthropic, {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}}),
+    (anthropic, {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "{"}}),
+]
+SIGNS_OF_LIFE = [
+    (openai, {"choices": [{"delta": {"role": "assistant", "content": ""}}]}),
+    (openai, {"choices": []}),
+    (anthropic, {"type": "ping"}),
+    (anthropic, {"type": "message_start", "message": {"model": "m"}}),
+]
+
+
+@pytest.mark.parametrize(("adapter", "event", "counts"), [(*one, True) for one in THOUGHTS] + [(*one, False) for one in SIGNS_OF_LIFE])
+def test_what_a_model_thinks_is_progress_and_a_sign_of_life_is_none(adapter, event, counts):
+    watch = watched(Clock(), least_tokens_per_second=None)
+    writing = adapter._Writing(Exchange("p", adapter, lambda: None, watch, 1, is_own=True), None)
+    assert "Hm." not in str(writing.take_event(event))
+    assert watch.exceeded() == ("timeout_between_tokens" if counts else "timeout_first_token")
 
 
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 60)), min_size=1, max_size=40))

@@ -23,6 +23,7 @@ ENVIRON = {"TEST_KEY": KEY}
 FAST = Timeouts(connect="500 ms", first_token="200 ms", between_tokens="200 ms", total="500 ms")
 MIDWAY = Timeouts(connect="5 s", first_token="5 s", between_tokens="200 ms", total="5 s")
 SLOW = Timeouts(connect="5 s", first_token="20 s", between_tokens="20 s", total="20 s")
+PATIENT = Timeouts(connect="5 s", first_token="100 s", between_tokens="20 s", total="110 s")
 UNSENDABLE = "canary-9f2c\r\nx-injected: yes"
 REQUEST = Request((Message("system", "Be brief."), Message("user", "What is the answer?")))
 
@@ -301,9 +302,9 @@ def test_a_key_and_an_address_that_change_are_used_at_once(loopback, provider):
 def test_two_hundred_threads_may_ask_one_adapter_at_once(provider, mode):
     with Loopback() as loopback, ThreadPoolExecutor(200) as threads:
         loopback.plan.extend(["slow_headers"] * 200)
-        target = build(model(provider, loopback.address(provider)), ENVIRON)
+        target = build(model(provider, loopback.address(provider), PATIENT), ENVIRON)
         asked = [threads.submit(ask, target, mode) for _ in range(200)]
-        assert loopback.has_seen(200), "none waits for another's connection"
+        assert loopback.has_seen(200) and not any(one.done() for one in asked), "none waits for another's connection"
         loopback.stopping.set()
         assert {type(one.exception()) for one in asked} == {ProviderFault}
         assert {one.result().text for one in [threads.submit(ask, target, mode) for _ in range(400)]} == {TEXT}

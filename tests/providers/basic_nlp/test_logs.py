@@ -71,6 +71,15 @@ def test_a_secret_is_known_by_its_name_its_place_or_its_look(line):
     assert PASSWORD not in answer.text and "q7Rt2mZ9" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["api_key: env:OPENAI_API_KEY", "token=$GITHUB_TOKEN", "a secret: the key of a provider", "password: ***", "export KEY_TOKEN=..."],
+)
+def test_a_reference_to_a_secret_and_prose_about_one_are_quoted(line):
+    text = f"10:00:00 INFO start\n10:00:01 ERROR {line}\n10:00:02 INFO end\n"
+    assert f"{line}  [s.log:2]" in ask("explain this log", {"s.log": text}).text
+
+
 def test_a_private_key_is_hidden_to_its_last_line():
     body = "\n".join(["MIIEpAIBAAKCAQEAfailederror", "c29tZXRoaW5nIHNlY3JldA=="])
     key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
@@ -103,6 +112,9 @@ def test_lines_that_differ_in_what_varies_have_one_template():
         "10:00:02 job 81 at 0x0a took 22 s on 10.9.0.1 in /srv/b/c for 'other'"
     )
     assert template_of("job 7 failed") != template_of("job 7 queued")
+    full = '{"ts": "10:00:01", "level": "error", "msg": "disk full", "user": "u1"}'
+    assert template_of(full) != template_of(full.replace("disk full", "slow"))
+    assert template_of(full) == template_of(full.replace("u1", "u7"))
 
 
 _piece = st.sampled_from(

@@ -49,6 +49,12 @@ def test_shapes_are_known_without_a_name(text, shape):
     assert [shape_ for _, shape_ in found.materials] == [shape] and found.kind == "summary"
 
 
+def test_a_stack_trace_is_a_log():
+    trace = 'Traceback (most recent call last):\n  File "/srv/m.py", line 1, in load\n    raise OSError\nOSError: no space left\n'
+    assert task("why does this fail?\n" + attach("x.txt", trace)).materials[0][1] == "log"
+    assert task("why does this fail?\n\n" + trace).materials[0][1] == "log"
+
+
 def test_the_question_names_a_shape_that_nothing_else_tells():
     assert task("explain this log\n" + attach("x.txt", "a\nb\nc\n")).materials[0][1] == "log"
 

@@ -28,8 +28,9 @@ _CREDENTIAL = (
     r"|(?:api|access|private|secret|account|signing|encryption|master|shared|license)[_-]?key|connection[_-]?string|webhook(?:[_-]?url)?)"
 )
 _REFERENCE = (
-    r"(?![\"']?(?:(?:env|file|keyring):|(?-i:\$[A-Z_]{2}|\$[({])|\{\{|<[^<>\s]{1,40}>|\*{3,}(?=[\s,;\"')}\]]|$)"
-    r"|(?:true|false|null|none|yes|no|on|off|required|optional|~)?[\"']?(?:[\s,;})\]]|$)))"
+    r"(?![\"']?(?:(?:env|file|keyring):|(?-i:\$[A-Z_]{2}|\$[({])|\{\{|<[^<>\s]{1,40}>|\.\.\.|!env |\*{3,}(?=[\s,;\"')}\]]|$)"
+    r"|(?:true|false|null|none|yes|no|on|off|required|optional|~"
+    r"|a|an|the|this|that|it|its|is|are|was|to|for|of|in|by|see|open|get|use|put|set|which|what|where)?[\"']?(?:[\s,;})\]]|$)))"
 )
 _SET = r"[\"']?[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8}"
 # Tokens are counted and timed, too: `first_token: 20 seconds` is no secret.

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labmodels.providers.basic_nlp.logs import level_of, template_of
+from labmodels.providers.basic_nlp.quoting import Material
 from tests.providers.basic_nlp.asking import KEY, PASSWORD, ask
 
 LOG = f"""\
@@ -40,6 +41,7 @@ def test_what_went_wrong_comes_first_with_counts_and_first_and_last_place():
     assert wrong[0].endswith("RuntimeError: out of memory  [logs/scheduler.log:9]")
     assert wrong[1] == "       1 x critical  scheduler gives up after 2 failures  [logs/scheduler.log:14]"
     assert wrong[2].split()[:3] == ["2", "x", "error"] and wrong[2].endswith("on gpu 0  [logs/scheduler.log:5, last 10]")
+    assert answer.text.index("disk /var/lib/models is 91% full") < answer.text.index("What else is frequent:")
     assert answer.text.index("What went wrong:") < answer.text.index("What else is frequent:")
 
 
@@ -85,8 +87,12 @@ def test_a_private_key_is_hidden_to_its_last_line():
     key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
     for name in ("s.log", "s.diff", "s.md"):
         text = ("INFO a\nINFO b 1\nINFO c\n" + key + "\nINFO d\n") * 2
-        answer = ask("summarise, keywords", {name: text})
-        assert "MIIE" not in answer.text and "c29t" not in answer.text
+        for question in ("summarise", "keywords", "what does info c say?"):
+            answer = ask(question, {name: text})
+            assert "MIIE" not in answer.text and "c29t" not in answer.text
+    material = Material("s.md", key)
+    assert material.quote(key.index("MIIE"), key.index("-----END")) is None
+    assert [material.quote_line(index) for index in range(4)] == [None] * 4
 
 
 @pytest.mark.parametrize(

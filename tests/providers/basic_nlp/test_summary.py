@@ -52,6 +52,13 @@ def test_what_was_said_is_not_said_again():
     assert len({source.line for source in answer.sources} & {3, 20}) == 1
 
 
+def test_of_two_that_say_the_same_one_is_chosen():
+    same = "The storage array lost two disks on Monday."
+    texts = [same, "The vendor replaced disks on Tuesday.", same, "Nobody trains a model on the array.", same]
+    chosen = most_central(sentences(Material("a", "\n\n".join(texts))), 3)
+    assert [one.source.text for one in chosen].count(same) == 1
+
+
 def test_the_number_of_sentences_is_the_one_asked_for():
     assert len(ask("summarise in two sentences", {"incident.md": REPORT}).sources) == 2
     assert len(ask("tl;dr in 99 sentences", {"incident.md": REPORT}).sources) == 8

@@ -87,7 +87,7 @@ def test_a_private_key_is_hidden_to_its_last_line():
     key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
     for name in ("s.log", "s.diff", "s.md"):
         text = ("INFO a\nINFO b 1\nINFO c\n" + key + "\nINFO d\n") * 2
-        for question in ("summarise", "keywords", "what does info c say?"):
+        for question in ("summarise", "keywords", "which info?"):
             answer = ask(question, {name: text})
             assert "MIIE" not in answer.text and "c29t" not in answer.text
     material = Material("s.md", key)

@@ -83,16 +83,16 @@ def test_a_reference_to_a_secret_and_prose_about_one_are_quoted(line):
 
 
 def test_a_private_key_is_hidden_to_its_last_line():
-    body = "\n".join(["MIIEpAIBAAKCAQEAfailederror", "c29tZXRoaW5nIHNlY3JldA=="])
+    body = "\n".join(["Proc-Type: 4,ENCRYPTED", "", "MIIEpAIBAAKCAQEAfailederror", "c29tZXRoaW5nIHNlY3JldA=="])
     key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----"
     for name in ("s.log", "s.diff", "s.md"):
         text = ("INFO a\nINFO b 1\nINFO c\n" + key + "\nINFO d\n") * 2
-        for question in ("summarise", "keywords", "what does info c say?"):
+        for question in ("summarise", "keywords", "which info?"):
             answer = ask(question, {name: text})
             assert "MIIE" not in answer.text and "c29t" not in answer.text
     material = Material("s.md", key)
     assert material.quote(key.index("MIIE"), key.index("-----END")) is None
-    assert [material.quote_line(index) for index in range(4)] == [None] * 4
+    assert [material.quote_line(index) for index in range(6)] == [None] * 6
 
 
 @pytest.mark.parametrize(

@@ -51,16 +51,26 @@ class _Run:
     stems: tuple[str, ...]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Phrase:
     """A phrase under the stems of its words: where it stands first, and how often it stands anywhere."""
 
-    source: Source
+    run: _Run
+    first: int
+    last: int
     stems: tuple[str, ...]
     order: int
     count: int = 0
     is_whole: bool = False  # somewhere it stands between stop words, alone
     score: float = 0.0
+
+    @property
+    def source(self) -> Source:
+        """The place where it stands first."""
+        whole = self.run.source
+        begin, end = self.run.words[self.first].start(), self.run.words[self.last - 1].end()
+        line = whole.line + whole.text.count("\n", 0, begin)
+        return Source(whole.path, line, line + whole.text.count("\n", begin, end), whole.text[begin:end])
 
 
 def keyphrases(materials: Sequence[Material]) -> Reply | None:
@@ -119,17 +129,10 @@ def _phrases(runs: Sequence[_Run]) -> list[_Phrase]:
                 stems = run.stems[first:last]
                 phrase = found.get(stems)
                 if phrase is None:
-                    phrase = found[stems] = _Phrase(_piece(run, first, last), stems, len(found))
+                    phrase = found[stems] = _Phrase(run, first, last, stems, len(found))
                 phrase.count += 1
                 phrase.is_whole = phrase.is_whole or last - first == length
     return [phrase for phrase in found.values() if phrase.is_whole or phrase.count > 1]
-
-
-def _piece(run: _Run, first: int, last: int) -> Source:
-    begin, end = run.words[first].start(), run.words[last - 1].end()
-    line = run.source.line + run.source.text.count("\n", 0, begin)
-    text = run.source.text[begin:end]
-    return Source(run.source.path, line, line + text.count("\n"), text)
 
 
 def _score(phrases: Sequence[_Phrase], runs: Sequence[_Run]) -> None:

@@ -262,6 +262,7 @@ def test_json_holds_the_answer_its_sources_and_every_attempt(lab, capsys):
         "candidate",
         "model_returned",
         "is_cached",
+        "is_recorded",
         "arm",
         "sources",
         "attempts",

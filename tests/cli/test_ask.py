@@ -299,9 +299,9 @@ def test_who_could_not_be_asked_is_in_the_ledger_too(lab, capsys):
 @pytest.mark.parametrize(
     ("words", "fact", "hint"),
     [
-        (["hi", "--model", "gpt4"], "no model gpt4 is live in dev", "did you mean gpt-4?"),
-        (["hi", "--model", "nobody"], "no model nobody is live in dev", "live: claude, gpt-4, local_llm"),
-        (["hi", "--model", "balanced"], "no model balanced is live in dev", "live: claude, gpt-4, local_llm"),
+        (["hi", "--model", "gpt4"], "no model is called gpt4 in dev", "did you mean gpt-4?"),
+        (["hi", "--model", "nobody"], "no model is called nobody in dev", "live: claude, gpt-4, local_llm, auto, or a domain"),
+        (["hi", "--model", "balanced"], "no model is called balanced in dev", "live: claude, gpt-4, local_llm, auto, or a domain"),
         (["hi", "--domain", "docmentation"], "no domain is called docmentation in dev", "did you mean documentation?"),
         (["hi", "--env", "test"], "nothing is deployed in test", "labmodels deploy-config --all --env test"),
         (["hi", "--env", "prod"], "--env prod: no environment is called that", "one of dev, test, production"),

@@ -18,8 +18,10 @@ from labmodels.ledger.record import Ledger, Occasion
 from labmodels.providers.basic_nlp import BasicNlp
 from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, Usage
 from labmodels.providers.registry import availability, build
+from labmodels.router.admission import Admission, Ticket
+from labmodels.router.breaker import Rules
 from labmodels.router.candidates import Candidate
-from labmodels.router.loop import ask
+from labmodels.router.loop import Means, Terms, ask
 from tests.loopback import TEXT, Loopback
 
 REQUEST = Request((Message("user", "What is the answer?"),), domain="documentation")
@@ -64,6 +66,19 @@ class Scripted:
         raise NotImplementedError
 
 
+class OpenDoor:
+    """Admits everything and keeps the rows."""
+
+    def __init__(self, rows: list) -> None:
+        self.rows = rows
+
+    def admit(self, entry, *, is_forced=False):
+        return Ticket(entry)
+
+    def settle(self, ticket, attempts, ending, more=()):
+        self.rows.extend(attempts)
+
+
 def candidate(name: str, context_tokens: int = 8000, **settings_) -> Candidate:
     settings_.setdefault("prices", PRICES)
     settings_.setdefault("retries", Retries(attempts=2, backoff="1 s", max_backoff="4 s"))
@@ -79,10 +94,8 @@ def run(
     providers = {name: Scripted(clock, script) for name, script in scripts.items()}
     route = route or [candidate(name) for name in scripts]
     try:
-        found = ask(
-            request, route, lambda one: providers[one.name], decisions or {}, rows.append, deadline_s,
-            occasion=OCCASION, clock=clock, sleep=clock.sleep, rng=lambda: 0.5,
-        )  # fmt: skip
+        means = Means(lambda one: providers[one.name], OpenDoor(rows), clock=clock, sleep=clock.sleep, rng=lambda: 0.5)
+        found = ask(request, route, Terms(OCCASION, deadline_s, decisions or {}), means)
     except NoProvider as error:
         found = error
     assert list(found.attempts) == rows
@@ -161,7 +174,7 @@ def test_a_provider_whose_package_is_missing_is_skipped():
 
     rows: list = []
     with pytest.raises(NoProvider, match="openai is not installed"):
-        ask(REQUEST, [candidate("a")], provider_for, {}, rows.append, 5, occasion=OCCASION)
+        ask(REQUEST, [candidate("a")], Terms(OCCASION, 5), Means(provider_for, OpenDoor(rows)))
     assert [row.outcome for row in rows] == ["skipped"]
 
 
@@ -233,14 +246,15 @@ def test_over_real_adapters_the_route_falls_back_to_quotes_and_the_ledger_shows_
         def provider_for(one: Candidate):
             return build(one.model, environ) if one.model else BasicNlp(lambda query, domain: [])
 
-        found = ask(REQUEST, route, provider_for, {}, ledger.record, 30.0, occasion=Occasion("dev", "documentation"))
+        terms, means = Terms(Occasion("dev", "documentation"), 30.0), Means(provider_for, Admission(ledger, Rules(threshold=100)))
+        found = ask(REQUEST, route, terms, means)
         assert told(found.attempts) == [
             ("gpt-4", "failed", "overloaded"), ("gpt-4", "failed", "truncated"), ("claude", "failed", "auth"),
             ("local", "skipped", None), ("basic_nlp", "ok", None),
         ]  # fmt: skip
         assert found.answer.degraded and found.attempts[-1].cost_pico_usd == 0
         assert found.attempts[3].reason == "LOCAL_URL is not set"
-        again = ask(REQUEST, route, provider_for, {}, ledger.record, 30.0, occasion=Occasion("dev", "documentation"))
+        again = ask(REQUEST, route, terms, means)
         assert again.answer.text == TEXT
         summaries = {one.candidate: one for one in summary(ledger, found.attempts[0].at)}
         assert (summaries["gpt-4"].ok, summaries["gpt-4"].failed, summaries["gpt-4"].cost_unknown) == (1, 2, 3)

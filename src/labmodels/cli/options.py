@@ -27,6 +27,16 @@ Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="
 Domain = Annotated[
     str | None, typer.Option("--domain", metavar="NAME", help="What it is about: documentation, code_analysis, ...", show_default=False)
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME", help="Ask a config, a domain or auto (the best by measure); else the domain's route.", show_default=False
+    ),
+]
+LocalOnly = Annotated[bool, typer.Option("--local-only", help="Nothing leaves the lab's machines.")]
+MaxCost = Annotated[
+    str | None, typer.Option("--max-cost", metavar="DOLLARS", help="What the request may cost at most, e.g. 0.02.", show_default=False)
+]
 DetailedExitCode = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 10 when there are changes or drift.")]
 
 

@@ -1,4 +1,4 @@
-"""Limits on waiting that hold for every byte: connect, first token, between tokens, and the whole call.
+"""Limits on waiting that hold for every byte: connect, first token, between tokens, throughput, and the whole call.
 
 The SDKs' timeouts are per read, so a server that drips one byte a second is never timed out, neither in its headers nor in the
 body of an error, which the SDK reads by itself. Here every read of the socket is given at most the time that is left of the
@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -24,8 +25,15 @@ if TYPE_CHECKING:
     from labmodels.config.schema.language_model import Timeouts
 
 
+_WINDOW_S = 10.0  # the floor on throughput holds over so long
+_BYTES_A_TOKEN = 4
+
+
 class Watch:
-    """The time that is left of one call. `token()` says that output came; before the first one another limit holds."""
+    """The time that is left of one call, which belongs to one thread. `with watch:` bounds every read of a watched client inside.
+
+    `wrote()` says that the model did something; the limits on its pace count no time in which the consumer held the stream.
+    """
 
     def __init__(
         self, timeouts: Timeouts, deadline_s: float | None, *, streaming: bool, clock: Callable[[], float] = time.monotonic
@@ -37,28 +45,61 @@ class Watch:
         # Without streaming, the first byte comes when the last token is written: only the whole call has a limit.
         self._silent_at = now + timeouts.first_token if streaming else math.inf
         self._silence: ErrorClass = "timeout_first_token"
+        self._slow_at = math.inf
+        self._enough_bytes = (timeouts.least_tokens_per_second or 0.0) * _WINDOW_S * _BYTES_A_TOKEN
+        self._latest: deque[tuple[float, int]] = deque()  # when and how much: the latest output that is enough for one window
+        self._latest_bytes = 0
+        self._paused_at = now
+        self._paused_s = 0.0  # the pace is kept on a clock that stands still meanwhile
 
-    def token(self) -> None:
-        """Note that the model wrote something: the limit between tokens begins anew."""
-        self._silent_at = self._clock() + self._between_s
+    def wrote(self, output: str) -> None:
+        """Note an event with what the model wrote in it, thoughts included; until the first output, an event without any is no progress."""
+        if not output and self._silence == "timeout_first_token":
+            return
+        now = self._clock() - self._paused_s
         self._silence = "timeout_between_tokens"
+        self._silent_at = now + self._between_s
+        if self._enough_bytes:
+            self._weigh(now, len(output.encode("utf-8", "replace")))
+
+    def _weigh(self, now: float, size_bytes: int) -> None:
+        """Set when the stream will be too slow: a window after the oldest of the latest output that together is enough for one."""
+        self._latest.append((now, size_bytes))
+        self._latest_bytes += size_bytes
+        while self._latest_bytes - self._latest[0][1] >= self._enough_bytes:
+            self._latest_bytes -= self._latest.popleft()[1]
+        self._slow_at = self._latest[0][0] + _WINDOW_S
+
+    def pause(self) -> None:
+        """Note that the consumer holds the stream from now on."""
+        self._paused_at = self._clock()
+
+    def resume(self) -> None:
+        """Note that the consumer wants more."""
+        self._paused_s += self._clock() - self._paused_at
+
+    def end_within(self, seconds: float) -> None:
+        """Let the call end that soon, if it does not end before."""
+        self._ends_at = min(self._ends_at, self._clock() + seconds)
 
     def left_s(self) -> float:
         """Return the seconds until the nearest limit; negative when it has passed."""
-        return min(self._ends_at, self._silent_at) - self._clock()
+        return min(self._ends_at - self._paused_s, self._silent_at, self._slow_at) - (self._clock() - self._paused_s)
 
     def exceeded(self) -> ErrorClass:
         """Return the class of the nearest limit."""
-        return "timeout_total" if self._ends_at <= self._silent_at else self._silence
+        limits: list[tuple[float, ErrorClass]] = [
+            (self._ends_at - self._paused_s, "timeout_total"),
+            (self._silent_at, self._silence),
+            (self._slow_at, "timeout_throughput"),
+        ]
+        return min(limits, key=itemgetter(0))[1]
 
-    @contextmanager
-    def over_reads(self) -> Iterator[None]:
-        """Bound every read of a watched client that happens inside."""
-        token = _watch.set(self)
-        try:
-            yield
-        finally:
-            _watch.reset(token)
+    def __enter__(self) -> None:
+        self._token = _watch.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        _watch.reset(self._token)
 
 
 _watch: ContextVar[Watch | None] = ContextVar("labmodels_watch", default=None)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from labmodels.errors import Usage
+from labmodels.errors import LabmodelsError
 from labmodels.providers.protocol import ProviderFault
 from labmodels.secrets import Secret, is_defined, resolve
 
@@ -50,11 +50,11 @@ def endpoint(model: LanguageModel, environ: Mapping[str, str] | None = None) -> 
     """Return where and with which key `model` is asked now; raise an auth fault that names what is not set."""
     environ = os.environ if environ is None else environ
     url, reference = base_url(model, environ), _reference(model)
-    if reference is None or (url is not None and is_defined(reference, environ) is not None):
-        return Endpoint(url, None)
     try:
-        return Endpoint(url, resolve(reference, environ))
-    except Usage as undefined:
+        return Endpoint(url, None if reference is None else resolve(reference, environ))
+    except LabmodelsError as undefined:
+        if url is not None:
+            return Endpoint(url, None)
         raise ProviderFault("auth", f"{model.provider}: {undefined}") from None
 
 

@@ -9,82 +9,156 @@ from __future__ import annotations
 import json
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 
 from labmodels.providers.deadline import Watch, bound_reads
+from labmodels.providers.endpoint import NO_KEY, Endpoint, endpoint
 from labmodels.providers.faults import classify, error_of, retry_after
 from labmodels.providers.protocol import ProviderFault
 
 if TYPE_CHECKING:
+    import ssl
+
     from labmodels.config.schema.fallback import ErrorClass
-    from labmodels.config.schema.language_model import Timeouts
+    from labmodels.config.schema.language_model import LanguageModel
 
 _LARGEST_ANSWER = 8 * 1024 * 1024  # bytes; far above any text that a model writes
+_CONNECTIONS = httpx2.Limits(max_connections=None, max_keepalive_connections=256)  # how many calls run at once is the router's to say
+_AFTER_THE_END_S = 0.05  # a wait for the end of a finished stream delays its answer
 _DONE = "[DONE]"
+_LIMITS: dict[ErrorClass, str] = {
+    "timeout_first_token": "no first token in time",
+    "timeout_between_tokens": "silent between tokens",
+    "timeout_throughput": "slower than least_tokens_per_second for ten seconds",
+    "timeout_total": "not done in time",
+}
 
 
-def http_client(owner: object, default_client: Callable[..., httpx2.Client], timeouts: Timeouts) -> httpx2.Client:
-    """Return a client that is closed with `owner`, obeys the watch of each call and follows no redirect (a key must not travel on)."""
-    limits = httpx2.Timeout(timeouts.total, connect=timeouts.connect)
-    client = default_client(follow_redirects=False, timeout=limits)
-    bound_reads(client)
-    weakref.finalize(owner, client.close)
-    return client
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return the one TLS context of this process: reading the certificates takes longer than all else that a client needs."""
+    return httpx2.create_ssl_context()
+
+
+class Service:
+    """A provider's API: where it is asked, with which key, and the SDK's client for that. Several threads may use it at once.
+
+    `sdk` is the SDK's module; both name their parts alike. The address and the key are read at each call; the client is kept until
+    one of them changes.
+    """
+
+    def __init__(
+        self, sdk: Any, sdk_client: Callable[..., Any], own_url: str, model: LanguageModel, environ: Mapping[str, str] | None
+    ) -> None:
+        self._sdk = sdk
+        self._sdk_client = sdk_client
+        self._own_url = own_url  # given, so that the SDK reads no variable by itself
+        self._model = model
+        self._environ = environ
+        self._known: tuple[Endpoint, Any] | None = None
+        # No redirect is followed: a key must not travel on.
+        limits = httpx2.Timeout(model.timeouts.total, connect=model.timeouts.connect)
+        self._http = sdk.DefaultHttpxClient(follow_redirects=False, timeout=limits, limits=_CONNECTIONS, verify=_tls())
+        bound_reads(self._http)
+        weakref.finalize(self, self._http.close)
+
+    def exchange(self, deadline_s: float | None, *, streaming: bool, largest_body: int = _LARGEST_ANSWER) -> Exchange:
+        """Return a new exchange, on the clock from now; raise an auth fault without a key."""
+        where = endpoint(self._model, self._environ)
+        watch = Watch(self._model.timeouts, deadline_s, streaming=streaming)
+        return Exchange(self._model.provider, self._sdk, partial(self._client, where), watch, largest_body, is_own=where.base_url is None)
+
+    def _client(self, where: Endpoint) -> Any:
+        known = self._known  # read once: another thread may set it
+        if known is None or known[0] != where:
+            known = self._known = (
+                where,
+                self._sdk_client(
+                    api_key=where.key.reveal() if where.key else NO_KEY,
+                    base_url=where.base_url or self._own_url,
+                    max_retries=0,
+                    http_client=self._http,
+                ),
+            )
+        return known[1]
 
 
 class Exchange:
-    """One request and its response. `sdk` is the SDK's module: both name their errors alike."""
+    """One request and its response. `is_own` says that the provider itself is asked, not a server that speaks its language."""
 
-    def __init__(self, provider: str, sdk: Any, watch: Watch, largest_body: int = _LARGEST_ANSWER) -> None:
+    def __init__(self, provider: str, sdk: Any, client: Callable[[], Any], watch: Watch, largest_body: int, *, is_own: bool) -> None:
         self.provider = provider
         self.watch = watch
-        self._largest_body = largest_body
+        self.is_own = is_own
         self._sdk = sdk
+        self._client = client
+        self._largest_body = largest_body
         self._is_answering = False
 
     @contextmanager
-    def open(self, send: Callable[[], AbstractContextManager[Any]]) -> Iterator[httpx2.Response]:
-        """Send, and yield the response once its headers say success."""
-        with self._translated(), self.watch.over_reads():
-            held = send()
-            response: httpx2.Response = held.__enter__().http_response
+    def post(self, path: str, body: Mapping[str, Any]) -> Iterator[httpx2.Response]:
+        """Send `body` as it stands, and yield the response once its headers say success."""
+        try:
+            with self.watch:
+                response: httpx2.Response = self._client().post(
+                    path, body=body, cast_to=httpx2.Response, stream=True, stream_cls=self._sdk.Stream
+                )
+        except Exception as error:
+            raise self._translated(error) from None
         self._is_answering = True
         try:
             yield response
         finally:
-            held.__exit__(None, None, None)
+            response.close()
 
     def body(self, response: httpx2.Response) -> dict[str, Any]:
         """Return the JSON object of a response; raise malformed for anything else, and the in-band error where it is one."""
         data = b"".join(self._chunks(response))
         try:
             decoded = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = response.headers.get("content-type", "no content type")
             raise self.fault("malformed" if data.strip() else "empty", f"the answer is no JSON ({kind}, {len(data)} bytes)") from None
         return self._checked(decoded)
 
-    def events(self, response: httpx2.Response) -> Iterator[dict[str, Any] | None]:
-        """Yield the JSON object of each server-sent event; None stands for the [DONE] terminator. Each counts as progress."""
+    def events(self, response: httpx2.Response, last: str | None = None) -> Iterator[dict[str, Any] | None]:
+        """Yield the JSON object of each server-sent event up to the terminator: [DONE], for which None stands, or the type `last`.
+
+        What each event is worth as progress, the adapter tells the watch.
+        """
         kind = response.headers.get("content-type", "")
         if "text/event-stream" not in kind:
             if "json" in kind:
                 self.body(response)  # raises the error that it may hold
             raise self.fault("malformed", f"asked for a stream of events, got {kind or 'no content type'}")
-        for data in _event_data(self._chunks(response)):
-            if data.strip() == _DONE:
-                yield None
+        chunks = self._chunks(response)
+        for data in _event_data(chunks):
+            event = None if data.strip() == _DONE else self._event(data)
+            if event is None or (last is not None and event.get("type") == last):
+                self._drain(chunks)
+                yield event
                 return
-            try:
-                event = self._checked(json.loads(data))
-            except ValueError:
-                raise self.fault("malformed", "an event of the stream is no JSON") from None
-            if event.get("type") != "ping":  # a service that only says that it lives makes no progress
-                self.watch.token()
+            self.watch.pause()
             yield event
+            self.watch.resume()
+
+    def _event(self, data: str) -> dict[str, Any]:
+        try:
+            decoded = json.loads(data)
+        except (ValueError, RecursionError):
+            raise self.fault("malformed", "an event of the stream is no JSON") from None
+        return self._checked(decoded)
+
+    def _drain(self, chunks: Iterator[bytes]) -> None:
+        """Read what follows the terminator, if it is there: a connection that was read to its end is used again."""
+        self.watch.end_within(_AFTER_THE_END_S)
+        with suppress(ProviderFault):
+            for _ in chunks:
+                pass
 
     def fault(self, error_class: ErrorClass, message: str, **details: Any) -> ProviderFault:
         """Return a fault that names this provider."""
@@ -102,8 +176,11 @@ class Exchange:
     def _chunks(self, response: httpx2.Response) -> Iterator[bytes]:
         chunks, size = response.iter_bytes(), 0
         while True:
-            with self._translated(), self.watch.over_reads():
-                chunk = next(chunks, None)
+            try:
+                with self.watch:
+                    chunk = next(chunks, None)
+            except Exception as error:
+                raise self._translated(error) from None
             if chunk is None:
                 return
             size += len(chunk)
@@ -111,21 +188,19 @@ class Exchange:
                 raise self.fault("malformed", f"the answer is larger than {self._largest_body} bytes")
             yield chunk
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except ProviderFault:
-            raise
-        except self._sdk.APIStatusError as error:
-            raise self._of_status(error) from None
-        except (self._sdk.APITimeoutError, httpx2.TimeoutException) as error:
-            raise self._of_timeout(error) from None
-        except (self._sdk.APIConnectionError, httpx2.HTTPError, httpx2.StreamError) as error:
-            raise self._of_connection(error) from None
-        except (self._sdk.APIError, ValueError, TypeError, httpx2.InvalidURL) as error:
+    def _translated(self, error: Exception) -> Exception:
+        """Return the fault that an error of the SDK or of its HTTP client is; any other error, which is a bug, as it is."""
+        sdk = self._sdk
+        if isinstance(error, sdk.APIStatusError):
+            return self._of_status(error)
+        if isinstance(error, (sdk.APITimeoutError, httpx2.TimeoutException)):
+            return self._of_timeout(error)
+        if isinstance(error, (sdk.APIConnectionError, httpx2.HTTPError, httpx2.StreamError)):
+            return self._of_connection(error)
+        if isinstance(error, (sdk.APIError, ValueError, TypeError, httpx2.InvalidURL)):
             # What the SDK will not even send: a parameter, an address or a key that it cannot encode. Its text may quote the key.
-            raise self.fault("invalid_request", f"the request cannot be sent ({type(error).__name__})") from None
+            return self.fault("invalid_request", f"the request cannot be sent ({type(error).__name__})")
+        return error
 
     def _of_status(self, error: Any) -> ProviderFault:
         body = error_of(error.body) or {}
@@ -143,12 +218,7 @@ class Exchange:
         if isinstance(cause, (httpx2.ConnectTimeout, httpx2.PoolTimeout)) and self.watch.left_s() > 0:
             return self.fault("timeout_connect", "no connection in time")
         limit = self.watch.exceeded()
-        return self.fault(
-            limit,
-            {"timeout_first_token": "no first token in time", "timeout_between_tokens": "silent between tokens"}.get(
-                limit, "not done in time"
-            ),
-        )
+        return self.fault(limit, _LIMITS[limit])
 
     def _of_connection(self, error: Exception) -> ProviderFault:
         cause = error if isinstance(error, (httpx2.HTTPError, httpx2.StreamError)) else error.__cause__

@@ -5,36 +5,52 @@ Retries, fallback and checks of the output are the router's; reading the wire is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import openai
 
-from labmodels.providers.deadline import Watch
-from labmodels.providers.endpoint import NO_KEY, endpoint
-from labmodels.providers.exchange import Exchange, count, http_client
-from labmodels.providers.protocol import Answer, Embeddings, Finish, Finished, Request, StreamEvent, TextDelta, Usage
+from labmodels.providers.exchange import Exchange, Service, count
+from labmodels.providers.protocol import (
+    Answer,
+    Delta,
+    Embeddings,
+    Finish,
+    Finished,
+    Image,
+    Message,
+    Request,
+    StreamEvent,
+    Text,
+    TextDelta,
+    Tool,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from labmodels.providers.tool_calls import ToolCalls
 
 if TYPE_CHECKING:
     from labmodels.config.schema.language_model import LanguageModel
 
+_CHAT, _EMBEDDINGS = "/chat/completions", "/embeddings"
 _FINISHES: dict[str, Finish] = {"stop": "stop", "length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
 _LARGEST_EMBEDDINGS = 512 * 1024 * 1024  # bytes; a batch of vectors as decimal text is bulky
 
 
 class OpenAI:
-    """A model behind the OpenAI wire format; the key is read at each call."""
+    """A model behind the OpenAI wire format; the key is read at each call. Several threads may use it at once."""
 
     def __init__(self, model: LanguageModel, environ: Mapping[str, str] | None = None) -> None:
         self._model = model
-        self._environ = environ
-        self._http = http_client(self, openai.DefaultHttpxClient, model.timeouts)
+        self._service = Service(openai, openai.OpenAI, "https://api.openai.com/v1", model, environ)
 
     def complete(self, request: Request) -> Answer:
         """Return the whole answer; raise ProviderFault."""
-        send = self._client().chat.completions.with_streaming_response
-        exchange = self._exchange(request.deadline_s, streaming=False)
-        with exchange.open(lambda: send.create(**self._arguments(request))) as response:
+        exchange = self._service.exchange(request.deadline_s, streaming=False)
+        with exchange.post(_CHAT, self._body(request, exchange)) as response:
             body = exchange.body(response)
             request_id = response.headers.get("x-request-id")
         choices = body.get("choices")
@@ -42,76 +58,90 @@ class OpenAI:
             raise exchange.fault("malformed", "the answer holds no choices", usage=_usage(body))
         writing = _Writing(exchange, request_id)
         writing.note(body)
-        message = choices[0].get("message")
-        writing.take(message if isinstance(message, dict) else {}, choices[0].get("finish_reason"))
+        writing.take(_object(choices[0].get("message")), choices[0].get("finish_reason"))
         return writing.answer(is_terminated=True)
 
     def stream(self, request: Request) -> Iterator[StreamEvent]:
-        """Yield the text as it comes and then the whole answer; raise ProviderFault."""
-        send = self._client().chat.completions.with_streaming_response
-        exchange = self._exchange(request.deadline_s, streaming=True)
-        arguments = self._arguments(request) | {"stream": True, "stream_options": {"include_usage": True}}
-        with exchange.open(lambda: send.create(**arguments)) as response:
+        """Yield the text and the tool calls as they come and then the whole answer; raise ProviderFault."""
+        exchange = self._service.exchange(request.deadline_s, streaming=True)
+        body = self._body(request, exchange) | {"stream": True, "stream_options": {"include_usage": True}}
+        with exchange.post(_CHAT, body) as response:
             writing = _Writing(exchange, response.headers.get("x-request-id"))
             is_terminated = False
             for event in exchange.events(response):
                 if event is None:
                     is_terminated = True
                     break
-                writing.note(event)
-                choices = event.get("choices")
-                if isinstance(choices, list) and choices and isinstance(choices[0], dict):  # the chunk with the usage has none
-                    delta = choices[0].get("delta")
-                    text = writing.take(delta if isinstance(delta, dict) else {}, choices[0].get("finish_reason"))
-                    if text:
-                        yield TextDelta(text)
+                yield from writing.take_event(event)
         yield Finished(writing.answer(is_terminated))
 
     def embed(self, texts: Sequence[str], deadline_s: float | None = None) -> Embeddings:
         """Return a vector for each text; raise ProviderFault."""
-        send = self._client().embeddings.with_streaming_response
-        watch = Watch(self._model.timeouts, deadline_s, streaming=False)
-        exchange = Exchange(self._model.provider, openai, watch, _LARGEST_EMBEDDINGS)
-        with exchange.open(lambda: send.create(model=self._model.model, input=list(texts), encoding_format="float")) as response:
+        exchange = self._service.exchange(deadline_s, streaming=False, largest_body=_LARGEST_EMBEDDINGS)
+        asked = {"model": self._model.model, "input": list(texts), "encoding_format": "float"}
+        with exchange.post(_EMBEDDINGS, asked) as response:
             body = exchange.body(response)
         try:
             rows = sorted(body["data"], key=lambda row: row["index"])
-            vectors = tuple(tuple(float(value) for value in row["embedding"]) for row in rows)
-        except (KeyError, TypeError, ValueError):
-            raise exchange.fault("malformed", "the answer holds no embeddings") from None
+            vectors = tuple(tuple(map(float, row["embedding"])) for row in rows)
+        except (KeyError, TypeError, ValueError, OverflowError):
+            raise exchange.fault("malformed", "the answer holds no embeddings", usage=_usage(body)) from None
         if len(vectors) != len(texts) or len({len(vector) for vector in vectors}) > 1:
-            raise exchange.fault("malformed", f"{len(texts)} texts, {len(vectors)} vectors, or vectors of several lengths")
-        return Embeddings(vectors, _usage(body), _text(body.get("model")))
+            problem = f"{len(texts)} texts, {len(vectors)} vectors, or vectors of several lengths"
+            raise exchange.fault("malformed", problem, usage=_usage(body))
+        if not all(math.isfinite(sum(vector)) for vector in vectors):
+            raise exchange.fault("malformed", "a vector holds what is no number", usage=_usage(body))
+        return Embeddings(vectors, _usage(body), _text(body.get("model")) or None)
 
-    def _exchange(self, deadline_s: float | None, *, streaming: bool) -> Exchange:
-        return Exchange(self._model.provider, openai, Watch(self._model.timeouts, deadline_s, streaming=streaming))
-
-    def _client(self) -> openai.OpenAI:
-        where = endpoint(self._model, self._environ)
-        return openai.OpenAI(
-            api_key=where.key.reveal() if where.key else NO_KEY,
-            base_url=where.base_url or "https://api.openai.com/v1",  # given, so that the SDK reads no variable by itself
-            max_retries=0,
-            http_client=self._http,
-        )
-
-    def _arguments(self, request: Request) -> dict[str, Any]:
+    def _body(self, request: Request, exchange: Exchange) -> dict[str, Any]:
         asked = request.parameters or self._model.parameters
         # OpenAI's newer models refuse max_tokens; servers of one's own often know nothing else.
-        limit = "max_tokens" if endpoint(self._model, self._environ).base_url else "max_completion_tokens"
-        arguments: dict[str, Any] = {
+        limit = "max_completion_tokens" if exchange.is_own else "max_tokens"
+        body: dict[str, Any] = {
             "model": self._model.model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "messages": [_message(message) for message in request.messages],
             "temperature": asked.temperature,
             "top_p": asked.top_p,
             limit: asked.max_output_tokens,
             "seed": asked.seed,
             "stop": asked.stop or None,
-            "extra_body": asked.extra or None,
         }
         if request.json_schema is not None:
-            arguments["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(request.json_schema)}}
-        return {name: value for name, value in arguments.items() if value is not None}
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(request.json_schema)}}
+        if request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+            body["tool_choice"] = _tool_choice(request.tool_choice)
+        return {name: value for name, value in body.items() if value is not None} | asked.extra
+
+
+def _message(message: Message) -> dict[str, Any]:
+    """Return a turn as the wire has it; an assistant's that is only calls has no content."""
+    content: Any = message.content if isinstance(message.content, str) else [_part(part) for part in message.content]
+    turn = {"role": message.role, "content": content}
+    if message.tool_calls:
+        turn |= {"content": content or None, "tool_calls": [_call(call) for call in message.tool_calls]}
+    if message.role == "tool":
+        turn["tool_call_id"] = message.tool_call_id or ""
+    return turn
+
+
+def _part(part: Text | Image) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": part.url}}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}}
+
+
+def _tool_choice(choice: str) -> str | dict[str, Any]:
+    kind, _, name = choice.partition(":")
+    return {"type": "function", "function": {"name": name}} if kind == "tool" else choice
 
 
 class _Writing:
@@ -121,8 +151,10 @@ class _Writing:
         self._exchange = exchange
         self._request_id = request_id
         self._texts: list[str] = []
+        self._calls = ToolCalls()
+        self._latest_key: Hashable = None
         self._refusal = ""
-        self._finish: str | None = None
+        self._finish = ""
         self._usage = Usage()
         self._model: str | None = None
 
@@ -132,33 +164,84 @@ class _Writing:
         if isinstance(body.get("usage"), dict):
             self._usage = _usage(body)
 
-    def take(self, part: Mapping[str, Any], finish: object) -> str:
-        """Add a message or a delta; return its text."""
-        text = part.get("content")
-        text = text if isinstance(text, str) else ""
-        self._texts.append(text)
-        self._refusal += _text(part.get("refusal")) or ""
+    def take_event(self, event: Mapping[str, Any]) -> list[Delta]:
+        """Add an event, tell the watch how much it brought, and return its pieces."""
+        self.note(event)
+        choices = event.get("choices")
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):  # the chunk with the usage has none
+            return []
+        delta = _object(choices[0].get("delta"))
+        pieces = self.take(delta, choices[0].get("finish_reason"))
+        thought = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+        told = (piece.text if isinstance(piece, TextDelta) else piece.name + piece.arguments for piece in pieces)
+        self._exchange.watch.wrote("".join(told) + thought + _text(delta.get("refusal")))
+        return pieces
+
+    def take(self, part: Mapping[str, Any], finish: object) -> list[Delta]:
+        """Add a message or a delta; return its pieces."""
+        pieces: list[Delta] = []
+        if text := _content(part.get("content")):
+            self._texts.append(text)
+            pieces.append(TextDelta(text))
+        calls = part.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            pieces += self._take_call(_object(call))
+        if legacy := part.get("function_call"):
+            pieces += self._take_call({"index": 0, "function": legacy})
+        self._refusal += _text(part.get("refusal"))
         self._finish = _text(finish) or self._finish
-        return text
+        return pieces
+
+    def _take_call(self, call: Mapping[str, Any]) -> list[ToolCallDelta]:
+        """Add a call or a piece of one. Some servers send no index, some the index 0 with each call, some the id with each piece."""
+        function, given_id = _object(call.get("function")), _text(call.get("id"))
+        name, arguments = _text(function.get("name")), function.get("arguments")
+        key: Hashable = call.get("index")
+        if not isinstance(key, int):
+            key = given_id or (object() if name else self._latest_key)
+        pieces = []
+        if not self._calls.has(key) or (given_id and given_id != self._calls.id_of(key) != ""):
+            pieces.append(self._calls.begin(key, given_id, name))
+        self._latest_key = key
+        written = json.dumps(arguments) if isinstance(arguments, dict) else _text(arguments)
+        if written:
+            pieces.append(self._calls.add(key, written))
+        return pieces
 
     def answer(self, is_terminated: bool) -> Answer:
         """Return the answer; raise the fault when it is not proven complete."""
-        fault, text = self._exchange.fault, "".join(self._texts)
+        fault, text, calls = self._exchange.fault, "".join(self._texts), self._calls.whole()
         if self._finish == "content_filter":
             raise fault("content_filtered", "the provider's content filter stopped the answer", usage=self._usage)
-        if self._finish is None or not is_terminated:
+        if not self._finish or not is_terminated:
             raise fault("truncated", "the answer ended without a finish reason and a terminator", usage=self._usage)
         if self._refusal:
             raise fault("refusal", f"the model refused: {self._refusal}", usage=self._usage)
-        if self._finish not in _FINISHES:
+        finish = _FINISHES.get(self._finish)
+        if finish is None:
             raise fault("malformed", f"unknown finish reason {self._finish!r}", usage=self._usage)
-        if not text.strip():
+        if not all(call.name for call in calls) or (finish == "tool_calls" and not calls):
+            raise fault("malformed", "the answer calls a tool that it does not name", usage=self._usage)
+        if not text.strip() and not calls:
             raise fault("empty", "the answer is empty", usage=self._usage)
-        return Answer(text, _FINISHES[self._finish], self._usage, self._model, self._request_id)
+        if calls and finish == "stop":  # so it ends where tool_choice named the tool, and at many servers always
+            finish = "tool_calls"
+        return Answer(text, finish, self._usage, self._model, self._request_id, tool_calls=calls)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _content(value: object) -> str:
+    """Return the text of a content; some servers send it as a list of parts."""
+    if isinstance(value, list):
+        return "".join(_text(part.get("text")) for part in value if isinstance(part, dict) and part.get("type") == "text")
+    return _text(value)
 
 
 def _usage(body: Mapping[str, Any]) -> Usage:

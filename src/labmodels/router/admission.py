@@ -113,6 +113,29 @@ class Admission:
             counts = _counts(connection, entry.ceilings, now)
         return Seen(breaker, counts, self._blocked(breaker, entry, now) or _refused(entry, counts, now))
 
+    def breakers(self, scope: str) -> dict[str, Breaker]:
+        """Return the breakers whose names begin with `scope` and that are not at rest."""
+        from sqlalchemy import select
+
+        from labmodels.ledger.tables import BREAKERS
+
+        query = select(BREAKERS).where(BREAKERS.c.name.startswith(scope, autoescape=True)).order_by(BREAKERS.c.name)
+        with self._ledger.reading() as connection:
+            rows = connection.execute(query).all()
+        return {row.name: Breaker(row.failures, row.openings, row.opened_at, row.probe_until, row.error_class) for row in rows}
+
+    def close_breakers(self, scope: str, names: Sequence[str] = ()) -> list[str]:
+        """Close the breakers in `scope` that are called `names` (none: all) and return those that were not at rest."""
+        from sqlalchemy import select
+
+        from labmodels.ledger.tables import BREAKERS
+
+        wanted = BREAKERS.c.name.in_(names) if names else BREAKERS.c.name.startswith(scope, autoescape=True)
+        with self._ledger.transaction() as connection:
+            found = connection.execute(select(BREAKERS.c.name).where(wanted).order_by(BREAKERS.c.name)).scalars().all()
+            connection.execute(BREAKERS.delete().where(wanted))
+        return list(found)
+
     def _blocked(self, breaker: Breaker, entry: Entry, now: float) -> Refusal | None:
         state, ends_at = breaker.state(self._rules, now), breaker.ends_at(self._rules)
         if state == "open" and ends_at is not None:

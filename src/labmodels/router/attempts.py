@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from labmodels.providers.protocol import Answer, ProviderFault, Request, Usage
@@ -14,6 +14,7 @@ from labmodels.router.breaker import health_of
 from labmodels.router.cost import pico_usd
 
 if TYPE_CHECKING:
+    from labmodels.config.schema.language_model import Parameters
     from labmodels.ledger.record import Attempt
     from labmodels.router.candidates import Candidate
 
@@ -21,40 +22,51 @@ if TYPE_CHECKING:
 _NEVER_BILLED = frozenset({"connection", "timeout_connect", "auth", "rate_limited", "quota_exhausted", "invalid_request"})
 
 
-def answered(attempt: Attempt, candidate: Candidate, answer: Answer, latency_s: float, first_token_s: float | None) -> Attempt:
-    """Return the row of a try that gave `answer`."""
-    return replace(
-        billed(replace(attempt, model_returned=answer.model_returned), candidate, answer.usage),
-        outcome="ok",
-        finish=answer.finish,
-        degraded=answer.degraded,
-        provider_request_id=answer.provider_request_id,
-        latency_s=latency_s,
-        first_token_s=first_token_s,
-    )
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try that began: its row so far, whom it asks, and how long it took when it is told how it ended."""
 
+    attempt: Attempt
+    candidate: Candidate
+    parameters: Parameters | None  # as the candidate is asked
 
-def failed(attempt: Attempt, candidate: Candidate, fault: ProviderFault, latency_s: float, first_token_s: float | None) -> Attempt:
-    """Return the row of a try that ended in `fault`; what is known of its answer stays."""
-    told = attempt if fault.usage is None else billed(attempt, candidate, fault.usage)
-    return replace(
-        told, outcome="failed", error_class=fault.error_class, reason=str(fault), latency_s=latency_s, first_token_s=first_token_s
-    )
+    def answered(self, answer: Answer, latency_s: float, first_token_s: float | None) -> Attempt:
+        """Return the row of a try that gave `answer`."""
+        return replace(
+            self._billed(answer.usage, answer.model_returned),
+            outcome="ok",
+            finish=answer.finish,
+            degraded=answer.degraded,
+            provider_request_id=answer.provider_request_id,
+            latency_s=latency_s,
+            first_token_s=first_token_s,
+        )
 
+    def failed(self, fault: ProviderFault, answer: Answer | None, latency_s: float, first_token_s: float | None) -> Attempt:
+        """Return the row of a try that ended in `fault`, perhaps with an `answer` that is no good; what is known of it stays."""
+        told = self.attempt if fault.usage is None else self._billed(fault.usage, None)
+        if answer is not None:
+            told = self.answered(answer, latency_s, first_token_s)
+        ended = {"outcome": "failed", "error_class": fault.error_class, "reason": str(fault)}
+        return replace(told, **ended, latency_s=latency_s, first_token_s=first_token_s)  # type: ignore[arg-type]
 
-def billed(attempt: Attempt, candidate: Candidate, usage: Usage) -> Attempt:
-    """Return `attempt` with the tokens of `usage` and what they cost."""
-    prices = candidate.prices(attempt.at, attempt.model_returned)
-    return replace(
-        attempt,
-        input_tokens=usage.input_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        output_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
-        cost_pico_usd=pico_usd(prices.cost_usd(usage)) if prices else None,
-        cost_source=prices.source if prices else None,
-    )
+    def abandoned(self, reason: str, latency_s: float, first_token_s: float | None) -> Attempt:
+        """Return the row of a try whose end nobody waited for."""
+        return replace(self.attempt, outcome="abandoned", reason=reason, latency_s=latency_s, first_token_s=first_token_s)
+
+    def _billed(self, usage: Usage, model_returned: str | None) -> Attempt:
+        prices = self.candidate.prices(self.attempt.at, model_returned, self.parameters)
+        return replace(
+            self.attempt,
+            model_returned=model_returned,
+            input_tokens=usage.input_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            output_tokens=usage.output_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            cost_pico_usd=pico_usd(prices.cost_usd(usage)) if prices else None,
+            cost_source=prices.source if prices else None,
+        )
 
 
 def ending_of(attempt: Attempt, fault: ProviderFault | None) -> Ending:

@@ -74,3 +74,21 @@ class RouterStatus:
     cooldown_s: float
     breakers: tuple[BreakerStatus, ...]
     used: tuple[Left, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One model that can be asked by name. `unavailable`: why it cannot be, at this moment. Prices are for a million tokens."""
+
+    name: str
+    provider: str
+    model: str
+    is_local: bool
+    region: str | None
+    context_tokens: int | None
+    unavailable: str | None
+    breaker: State
+    lately: Lately | None
+    input_usd: Decimal | None
+    output_usd: Decimal | None
+    price_source: str | None

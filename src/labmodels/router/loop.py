@@ -30,7 +30,7 @@ from labmodels.providers.protocol import (
     ToolCallDelta,
 )
 from labmodels.router.admission import Ending, Entry, Ticket
-from labmodels.router.attempts import answered, digest, ending_of, failed, prompt_text
+from labmodels.router.attempts import Try, digest, ending_of, prompt_text
 from labmodels.router.candidates import Candidate, unfit
 from labmodels.router.checks import failed_check
 from labmodels.router.need import need_of
@@ -205,8 +205,9 @@ class _Run:
     # -- one try
 
     def _try(self, candidate: Candidate, provider: Provider, ticket: Ticket) -> Generator[RouteEvent, None, ProviderFault | None]:
-        attempt, began = self._attempt(candidate), self._means.clock()
+        began = self._means.clock()
         request = replace(self._now_asked(candidate), deadline_s=max(0.0, self._ends_at - began))
+        begun = Try(self._attempt(candidate), candidate, request.parameters)
         first_token_s: float | None = None
         answer: Answer | None = None
         try:
@@ -220,15 +221,13 @@ class _Run:
                     yield from self._hand_on(event, candidate)
             answer = self._proven(candidate, answer)
         except ProviderFault as fault:
-            told = attempt if answer is None else answered(attempt, candidate, answer, 0.0, None)
-            self._book(ticket, failed(told, candidate, fault, self._means.clock() - began, first_token_s), fault)
+            self._book(ticket, begun.failed(fault, answer, self._means.clock() - began, first_token_s), fault)
             return fault
         except BaseException as error:  # whoever asked went away, or a bug: what was begun is booked all the same
-            latency_s = self._means.clock() - began
-            row = replace(attempt, outcome="abandoned", reason=type(error).__name__, latency_s=latency_s, first_token_s=first_token_s)
+            row = begun.abandoned(type(error).__name__, self._means.clock() - began, first_token_s)
             self._settle(ticket, row, Ending("unknown"))
             raise
-        row = answered(attempt, candidate, answer, self._means.clock() - began, first_token_s)
+        row = begun.answered(answer, self._means.clock() - began, first_token_s)
         self._book(ticket, row, None, answer)
         self._outcome = Outcome(self.id, answer, tuple(self._attempts))
         if not candidate.capabilities.streaming:

@@ -21,6 +21,17 @@ class OutOfScope(Usage):
     """The caller's key does not open the domain that it asks about."""
 
 
+def amount_of(text: str, named: str) -> Decimal:
+    """Return an amount of US dollars that a person wrote ("0.02", "$0.02"); raise Usage."""
+    try:
+        amount = Decimal(text.strip().removeprefix("$"))
+    except ArithmeticError:
+        amount = Decimal("NaN")
+    if not (amount.is_finite() and 0 <= amount <= 10**9):
+        raise Usage(f"{named} {text} is no amount", hint=f"US dollars as a plain number: {named} 0.02")
+    return amount
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks through the gateway: a key with its scope (no domains: all) and its own ceilings."""

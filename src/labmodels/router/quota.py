@@ -149,6 +149,20 @@ def _over_budget(ceiling: Ceiling, need: Need, counts: Mapping[Window, Count], n
     return None
 
 
+def usage_of(ceiling: Ceiling, counts: Mapping[Window, Count], now: float) -> list[tuple[str, Decimal, Decimal]]:
+    """Return what is counted under `ceiling`, how much of it is used or reserved, and its limit; a single request's budget left out."""
+    minute, day, month = windows_at(now)
+    current, last = counts.get(minute, Count()), counts.get(before(minute), Count())
+    share = 1 - (now - minute.starts_at) / _MINUTE_S
+    found = (
+        ("requests a minute", Decimal(round(last.requests * share + current.requests)), ceiling.requests_per_minute),
+        ("tokens a minute", Decimal(round(last.tokens * share + current.tokens)), ceiling.tokens_per_minute),
+        ("$ a day", counts.get(day, Count()).cost_pico_usd / PICO, ceiling.day),
+        ("$ a month", counts.get(month, Count()).cost_pico_usd / PICO, ceiling.month),
+    )
+    return [(what, used, Decimal(limit)) for what, used, limit in found if limit is not None]
+
+
 def usd(pico: int) -> str:
     """Return pico-dollars as dollars, as many places as they need."""
     return f"{(Decimal(pico) / PICO).normalize():f}"

@@ -47,13 +47,18 @@ def emit_json(payload: Mapping[str, Any]) -> None:
     write(json_text(payload) + "\n")
 
 
-def json_text(payload: Mapping[str, Any]) -> str:
+def emit_json_line(payload: Mapping[str, Any]) -> None:
+    """Print `payload` on stdout as JSON in one line, for streams."""
+    write(json_text(payload, indent=None) + "\n")
+
+
+def json_text(payload: Mapping[str, Any], indent: int | None = 2) -> str:
     """Return what `emit_json` prints. Money is text, a path has slashes, an instant is ISO 8601, a set is a sorted list."""
     import json
 
     versioned = {"schema_version": SCHEMA_VERSION, **_sorted({key: value for key, value in payload.items() if key != "schema_version"})}
     is_unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-    return json.dumps(versioned, indent=2, ensure_ascii=not is_unicode, default=_plain, allow_nan=False)
+    return json.dumps(versioned, indent=indent, ensure_ascii=not is_unicode, default=_plain, allow_nan=False)
 
 
 def _sorted(value: Any) -> Any:

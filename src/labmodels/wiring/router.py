@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from labmodels.config.schema.specialized_model import SpecializedModel
     from labmodels.ledger.queries import Lately
     from labmodels.releases.effective import Choice
+    from labmodels.router.telemetry import Telemetry
 
 _MEASURED_FOR_S = 30.0  # how long measured figures are used before they are read again
 _MEASURED_DAYS = 7
@@ -57,7 +59,7 @@ class LabRouter:
     A deployment or a switch holds from the next question on; a question that is being answered stays with what it began with.
     """
 
-    def __init__(self, lab: Lab, environment: str) -> None:
+    def __init__(self, lab: Lab, environment: str, warn: Callable[[str], None] = lambda _: None) -> None:
         self.lab = lab
         self.environment = environment
         self._store = store_of(lab, environment)
@@ -66,6 +68,7 @@ class LabRouter:
         self._measured: tuple[float, dict[str, Lately]] = (-_MEASURED_FOR_S, {})
         self.standing()  # nothing is live: said before a ledger is made
         self.ledger = ledger_of(lab)
+        self._telemetry = _telemetry(warn)
 
     def __enter__(self) -> LabRouter:
         return self
@@ -224,7 +227,16 @@ class LabRouter:
         def keep(attempt: Attempt, answer: Answer) -> Sequence[Any]:
             return [*self._text(asked, attempt, answer), *self._response(asked, key, attempt, answer)]
 
-        return loop.Means(asked.standing.provider, self.door(asked.standing), keep)
+        return loop.Means(asked.standing.provider, self.door(asked.standing), keep, self._observer(asked))
+
+    def _observer(self, asked: Asked) -> Callable[[Sequence[Attempt]], None]:
+        telemetry = self._telemetry
+        if telemetry is None:
+            return lambda attempts: None
+        from labmodels.router.telemetry import Asked as Told
+
+        told = {candidate.name: Told.of(candidate.model, candidate.parameters(asked.request)) for candidate in asked.route}
+        return lambda attempts: telemetry.emit(attempts, told)
 
     def _text(self, asked: Asked, attempt: Attempt, answer: Answer) -> Sequence[Any]:
         if not asked.standing.effective.lab.ledger.store_prompts:
@@ -262,6 +274,15 @@ class LabRouter:
         return key, Outcome(row.request_id, answer, (row,))
 
 
+def _telemetry(warn: Callable[[str], None]) -> Telemetry | None:
+    """Return where OpenTelemetry is told of requests, where the operator asked for it; else its names are not even imported."""
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return None
+    from labmodels.router.telemetry import telemetry_of
+
+    return telemetry_of(warn=warn)
+
+
 def _domain_of(standing: Standing, question: Question) -> str | None:
     """Return the domain of a question. Raises Usage for a model or a domain that the live release does not know."""
     target, domain = question.target, question.domain
@@ -270,15 +291,15 @@ def _domain_of(standing: Standing, question: Question) -> str | None:
     if target is None or target == AUTO or target in standing.models or is_known_name(target):
         return domain
     if target not in standing.domains:
-        raise _unknown("model or domain", target, (*standing.models, *standing.domains, AUTO), standing)
+        raise _unknown("model", target, (*standing.models, *standing.domains), standing, f"{', '.join(standing.models)}, auto, or a domain")
     if domain and domain != target:
         raise Usage(f"the model names the domain {target}, the request the domain {domain}", hint="leave one of them out")
     return target
 
 
-def _unknown(kind: str, name: str, known: Sequence[str], standing: Standing) -> Usage:
+def _unknown(kind: str, name: str, known: Sequence[str], standing: Standing, told: str = "") -> Usage:
     close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"live: {', '.join(known)}"
+    hint = f"did you mean {close[0]}?" if close else f"live: {told or ', '.join(known)}"
     return Usage(f"no {kind} is called {name} in {standing.live.environment}", hint=hint)
 
 

@@ -48,6 +48,7 @@ class Standing:
         self._models: dict[tuple[str, str | None, str | None, bool], LanguageModel | None] = {}
         self._specialized: dict[str | None, SpecializedModel | None] = {}
         self._providers: dict[str, Provider] = {}
+        self._by_model: dict[int, Provider] = {}  # by identity: a model stays in `_models` for as long
 
     @cached_property
     def rules(self) -> Rules:
@@ -102,10 +103,12 @@ class Standing:
             from labmodels.providers.basic_nlp import BasicNlp
 
             return BasicNlp(lambda query, domain: retrieve(self.lab, self.effective, query, domain))
-        key = model.model_dump_json()
-        if key not in self._providers:  # two threads may both build one: the later one stays
-            self._providers[key] = build(model)
-        return self._providers[key]
+        if id(model) not in self._by_model:  # two threads may both build one: the later one stays
+            key = model.model_dump_json()  # models that differ by nothing share their connections
+            if key not in self._providers:
+                self._providers[key] = build(model)
+            self._by_model[id(model)] = self._providers[key]
+        return self._by_model[id(model)]
 
     def _model(self, name: str, domain: str | None, choice: Choice) -> LanguageModel | None:
         key = (name, domain, choice.profile, choice.is_switch)

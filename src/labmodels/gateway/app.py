@@ -284,7 +284,9 @@ class _Endpoint:
                 is_ended, piece = True, piece + self._wire.error_event(stopping())
             if relay.head is not None and not is_begun:
                 is_begun = True
-                await send({"type": "http.response.start", "status": relay.head.status, "headers": _with_length(relay.head, piece, is_ended)})
+                await send(
+                    {"type": "http.response.start", "status": relay.head.status, "headers": _with_length(relay.head, piece, is_ended)}
+                )
             if is_ended:
                 await send({"type": "http.response.body", "body": piece, "more_body": False})
                 return

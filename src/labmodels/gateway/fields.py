@@ -11,7 +11,14 @@ from labmodels.gateway.faults import Fault, invalid
 if TYPE_CHECKING:
     from labmodels.config.schema.language_model import Parameters
 
-_TYPES: dict[type, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "an object"}
+_TYPES: dict[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 
 class Fields:

@@ -8,13 +8,15 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
+from labmodels.errors import Usage
 from labmodels.gateway.faults import Fault
+from labmodels.ledger.callers import Key
+from labmodels.ledger.record import instant, new_id
 from labmodels.router.question import Caller
-
-if TYPE_CHECKING:
-    from labmodels.ledger.callers import Key
 
 _PREFIX = "lm_"
 _BYTES = 32  # too many to be guessed, so that one fast hash is enough
@@ -22,9 +24,19 @@ _FRESH_S = 1.0  # how long a revoked key may go on at most
 _RATES = ("requests_per_minute", "tokens_per_minute")
 
 
-def new_key() -> str:
-    """Return a key that nobody has."""
-    return _PREFIX + secrets.token_urlsafe(_BYTES)
+def made(name: str, domains: Sequence[str], limits: Mapping[str, Any]) -> tuple[str, Key]:
+    """Return a new key, to be shown once, and the row that the ledger keeps of it. Raises Usage for limits that contradict each other."""
+    from pydantic import ValidationError
+
+    text = _PREFIX + secrets.token_urlsafe(_BYTES)
+    key = Key(new_id(), name, key_hash(text), tuple(domains), limits, instant(datetime.now(UTC)))
+    try:
+        caller_of(key)
+    except ValidationError as error:
+        raise Usage(
+            f"the limits of {name} cannot be: {error.errors(include_url=False)[0]['msg']}", hint="a month allows no less than a day"
+        ) from None
+    return text, key
 
 
 def key_hash(key: str) -> str:
@@ -37,7 +49,7 @@ def caller_of(key: Key) -> Caller:
     from labmodels.config.schema.language_model import Budgets, RateLimits
 
     rates = {name: value for name, value in key.limits.items() if name in _RATES}
-    budgets = {name: value for name, value in key.limits.items() if name not in _RATES}
+    budgets = {name: Decimal(value) for name, value in key.limits.items() if name not in _RATES}
     return Caller(key.id, key.name, frozenset(key.domains), RateLimits.model_validate(rates), Budgets.model_validate(budgets))
 
 

@@ -38,7 +38,7 @@ class Board:
 
     def totals(self) -> list[float]:
         """Return the sum of all pages, cell by cell."""
-        return [sum(self._cells[cell :: _PAGE]) for cell in range(_PAGE)]
+        return [sum(self._cells[cell::_PAGE]) for cell in range(_PAGE)]
 
 
 class Page:

@@ -1,4 +1,4 @@
-# Everything runs in .venv. `test` and `check` need the light part of it (seconds); `install` adds the heavy extras (minutes).
+# Everything runs in .venv. `test` and `check` need the light part of it; `install` adds the heavy extras (minutes).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,14 +12,14 @@ install: $(VENV)/.full
 
 $(VENV)/.light: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"labmodels needs Python 3.11 or newer, {sys.executable} is {sys.version.split()[0]}: make PYTHON=python3.12")'
-	@echo "installing labmodels and its tools into $(VENV) ..."
+	@echo "installing labmodels and its tools into $(VENV) (llama.cpp is compiled the first time, about 5 minutes) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) pip
-	@$(PIP) --editable '.[providers]' --group dev
+	@$(PIP) --editable '.[providers,local,serve]' --group dev
 	@touch $@
 
 $(VENV)/.full: $(VENV)/.light
-	@echo "adding torch, llama.cpp and the other heavy extras (llama.cpp is compiled the first time, about 5 minutes) ..."
+	@echo "adding torch and the other heavy extras ..."
 	@$(PIP) --editable '.[all]'
 	@touch $@
 

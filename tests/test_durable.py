@@ -72,6 +72,8 @@ def prepare(root: Path) -> None:
 OPERATIONS: dict[str, Callable[[FileSystem, Path], None]] = {
     "write_file": lambda files, root: files.write_file(root / "file", b"new"),
     "write_file, first": lambda files, root: files.write_file(root / "first", b"new"),
+    "write_chunks": lambda files, root: files.write_chunks(root / "file", iter([b"n", b"e", b"w"])),
+    "publish_file": lambda files, root: files.publish_file(root / "journal", root / "file"),
     "append_line": lambda files, root: files.append_line(root / "journal", "two"),
     "append_line, first": lambda files, root: files.append_line(root / "first", "two"),
     "make_folder": lambda files, root: files.make_folder(root / "x" / "y"),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import TEXT, Loopback
+from labmodels.providers.loopback import TEXT, Loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,9 +14,9 @@ from labmodels import open_lab
 from labmodels.durable import FileSystem
 from labmodels.errors import GateFailed, NoProvider, StalePlan, Usage
 from labmodels.ledger.record import Ledger
+from labmodels.providers.loopback import Loopback
 from labmodels.wiring import default_environment, ledger_of, live_of, retrieve, store_of
 from tests.labs import CODE_ANALYSIS, GPT4, EditedLab
-from tests.loopback import Loopback
 
 PAGE = "# Releases\n\n## Roll back a release\n\nRun `labmodels rollback`.\n"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -86,6 +86,23 @@ class FileSystem:
             self.fsync_file(staged)
             self.rename(staged, path)
             self.fsync_folder(path.parent)
+
+    def write_chunks(self, path: Path, chunks: Iterable[bytes], mode: int = 0o600) -> None:
+        """Replace the file `path` by what `chunks` yields, all or nothing, durably: for what is too large to be held as one."""
+        staged = _temporary(path)
+        with _storage("write", path), self._unlinked_on_failure(staged):
+            for chunk in chunks:
+                self.append(staged, chunk, mode)
+            self.fsync_file(staged)
+            self.rename(staged, path)
+            self.fsync_folder(path.parent)
+
+    def publish_file(self, staged: Path, final: Path) -> None:
+        """Give the file `staged` the name `final` in the same folder once it is durable. After a fault `staged` stays."""
+        with _storage("publish", final):
+            self.fsync_file(staged)
+            self.rename(staged, final)
+            self.fsync_folder(final.parent)
 
     def append_line(self, path: Path, line: str, mode: int = 0o600) -> None:
         """Add `line` (its newline is optional) to `path`, durably. What a crash left of a last line is marked, and never read."""

@@ -11,6 +11,7 @@ LabmodelsError
 ├── Declined              8   somebody said no at the prompt
 ├── MissingExtra         69   an optional dependency is not installed
 ├── StorageFault         74   I/O error, no space, damage
+├── HubFault             74   a hub of models cannot be reached, or sent something else (in providers/hub.py)
 └── Busy                 75   somebody else holds the lock: try again
 
 A message states the fact with its path, line and value; the hint names the next command. Neither ever holds a secret.

@@ -23,6 +23,7 @@ class Lab:
         self.configs = root / "configs"
         self.state = root / ".labmodels"
         self.ledger_file = self.state / "ledger.db"
+        self.models = root / "models"
 
     def environment_folder(self, environment: str) -> Path:
         """The state of one environment; no other environment has a path into it."""

@@ -16,12 +16,12 @@ import pytest
 
 from labmodels.cli import app
 from labmodels.cli import explain as explain_file
-from labmodels.cli.app import COMMANDS, run
+from labmodels.cli.app import COMMANDS, GROUPS, run
 from labmodels.cli.options import Json
 from labmodels.config.diagnostics import InvalidConfiguration
 from labmodels.errors import ExitCode, LabmodelsError, MissingExtra, StalePlan, StorageFault, Usage
+from labmodels.providers.loopback import Loopback
 from labmodels.starter import lay_out
-from tests.loopback import Loopback
 
 SECRET = "sk-proj-W4nT7kQ2zL9vB5xR3mJ8dF1hC6"
 
@@ -57,11 +57,11 @@ def process(*words: str, **options) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_is_the_function_of_its_file_and_says_what_the_list_says(command):
-    name = command.replace("-", "_")
+    name = command.replace("-", "_").replace(" ", "_")
     function = getattr(importlib.import_module(f"labmodels.cli.{name}"), name)
     assert inspect.getdoc(function).splitlines()[0] == COMMANDS[command]
-    files = {path.stem.replace("_", "-") for path in Path(explain_file.__file__).parent.glob("*.py")}
-    assert set(COMMANDS) <= files
+    files = {path.stem for path in Path(explain_file.__file__).parent.glob("*.py")}
+    assert {command.replace("-", "_").replace(" ", "_") for command in COMMANDS} <= files
 
 
 def test_the_help_lists_every_command_whole_in_eighty_columns(capsys, monkeypatch):
@@ -69,15 +69,26 @@ def test_the_help_lists_every_command_whole_in_eighty_columns(capsys, monkeypatc
     assert run(["--help"]) == 0
     shown, told = capsys.readouterr()
     assert told == ""
-    for command, line in COMMANDS.items():
+    for command, line in {**COMMANDS, **GROUPS}.items():
+        if " " in command:
+            continue
         assert [one.split(maxsplit=1) for one in shown.splitlines() if one.split()[:1] == [command]] == [[command, line]]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_help_of_a_group_lists_its_verbs(group, capsys):
+    assert run([*group.split(), "--help"]) == 0
+    shown, told = capsys.readouterr()
+    verbs = {command.removeprefix(f"{group} "): line for command, line in COMMANDS.items() if command.startswith(f"{group} ")}
+    assert told == "" and GROUPS[group] in shown and verbs
+    assert [line.split(maxsplit=1) for line in shown.partition("Commands:\n")[2].splitlines()] == [list(item) for item in verbs.items()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_every_command_has_help_that_fits_eighty_columns(command, option, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    assert run([command, option]) == 0
+    assert run([*command.split(), option]) == 0
     shown, told = capsys.readouterr()
     assert told == "" and COMMANDS[command] in shown and "--debug" in shown
     assert max(map(len, shown.splitlines())) <= 80
@@ -88,7 +99,7 @@ def test_every_command_has_help_that_fits_eighty_columns(command, option, capsys
 def test_no_command_at_all_shows_the_help_as_an_error(words, capsys):
     assert run(words) == ExitCode.USAGE
     shown, told = capsys.readouterr()
-    assert shown == "" and all(command in told for command in COMMANDS)
+    assert shown == "" and all(command.partition(" ")[0] in told for command in COMMANDS)
 
 
 # -- slips -----------------------------------------------------------------------------------------------------------------
@@ -103,6 +114,10 @@ def test_no_command_at_all_shows_the_help_as_an_error(words, capsys):
         (["statu", "--env", "dev"], "no command is called statu", "did you mean status?"),
         (["rolback"], "no command is called rolback", "did you mean rollback?"),
         (["xyzzy"], "no command is called xyzzy", "labmodels --help lists the commands"),
+        (["router"], "router wants a verb", "one of explain, status, reset, drill"),
+        (["router", "expalin", "--env", "dev"], "no command is called router expalin", "did you mean router explain?"),
+        (["--lab", ".", "serve", "keys", "ad"], "no command is called serve keys ad", "did you mean serve keys add?"),
+        (["models", "xyzzy"], "no command is called models xyzzy", "labmodels models --help lists the commands"),
         (["--json"], "--json is given, but no command", "labmodels --help lists the commands"),
         (["--lab=x"], "--lab=x is given, but no command", "labmodels --help lists the commands"),
         (["status", "--envv", "dev"], "No such option: --envv", "did you mean --env?"),

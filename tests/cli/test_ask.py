@@ -13,8 +13,8 @@ from labmodels.cli.app import run
 from labmodels.lab import Lab
 from labmodels.ledger.record import Ledger
 from labmodels.ledger.tables import ATTEMPTS
+from labmodels.providers.loopback import TEXT, Loopback
 from tests.labs import CLAUDE, CODE_ANALYSIS, GPT4, EditedLab
-from tests.loopback import TEXT, Loopback
 
 PAGE = """# Releases
 
@@ -261,6 +261,8 @@ def test_json_holds_the_answer_its_sources_and_every_attempt(lab, capsys):
         "finish",
         "candidate",
         "model_returned",
+        "is_cached",
+        "arm",
         "sources",
         "attempts",
     } == set(told)

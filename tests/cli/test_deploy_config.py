@@ -1,9 +1,9 @@
 import pytest
 
+from labmodels.providers.loopback import Loopback
 from labmodels.releases.store import ReleaseStore
 from tests.cli.operating import operator
 from tests.labs import GPT4, EditedLab
-from tests.loopback import Loopback
 from tests.terminal.terminals import in_a_terminal
 
 KEY = "gpt-4.parameters.temperature"

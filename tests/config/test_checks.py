@@ -249,6 +249,23 @@ def test_a_model_to_come_is_an_info_and_no_error(lab):
     assert lab.validate().is_valid
 
 
+def test_a_model_that_says_local_must_be_the_lab_s_own(lab):
+    lab.edit(LOCAL, ("base_url: env:LOCAL_LLM_BASE_URL", "base_url: null"))
+    assert [(code, file) for code, file, _, _ in told(lab)] == [("LM310", "local_llm_config.yaml")]
+    lab.edit(LOCAL, ("base_url: null", "weights: {gguf: models/qwen.gguf}"))
+    assert told(lab) == []
+
+
+def test_weights_and_an_address_contradict_each_other(lab):
+    lab.edit(LOCAL, ("local: true", "local: true\nweights: {gguf: models/qwen.gguf}"))
+    assert "LM209" in [code for code, _, _, _ in told(lab)]
+
+
+def test_the_arms_of_a_split_must_exist(lab):
+    lab.append(CODE_ANALYSIS, "split: {name: trial, control: gpt-4, candidate: gpt-5, share: 10%}\n")
+    assert told(lab) == [("LM301", "code_analysis.yaml", "gpt-5", ())]
+
+
 def test_language_must_be_served(lab):
     lab.edit(LAB_FILE, ('    language: "gpt-4"\n', ""))
     assert [(found.code, found.message) for found in lab.findings() if found.is_error] == [

@@ -167,12 +167,46 @@ def test_an_older_file_is_led_forward_once_and_keeps_its_rows(tmp_path, monkeypa
     path = tmp_path / "ledger.db"
     with Ledger(path) as ledger:
         ledger.record(attempt())
-    monkeypatch.setattr(tables, "STEPS", (lambda connection: connection.exec_driver_sql("ALTER TABLE attempts ADD COLUMN arm TEXT"),))
-    monkeypatch.setattr(tables, "VERSION", 2)
+    step = lambda connection: connection.exec_driver_sql("ALTER TABLE attempts ADD COLUMN later TEXT")  # noqa: E731
+    monkeypatch.setattr(tables, "STEPS", (*tables.STEPS, step))
+    monkeypatch.setattr(tables, "VERSION", tables.VERSION + 1)
     Ledger(path).close()
     Ledger(path).close()
     (row,) = rows(path)
-    assert row["arm"] is None and row["candidate"] == "gpt-4"
+    assert row["later"] is None and row["candidate"] == "gpt-4"
+
+
+FIRST_VERSION = """
+CREATE TABLE attempts (id TEXT NOT NULL PRIMARY KEY, request_id TEXT NOT NULL, at TEXT NOT NULL, environment TEXT NOT NULL,
+    domain TEXT NOT NULL, profile TEXT, release INTEGER, origin TEXT NOT NULL, candidate TEXT NOT NULL, provider TEXT NOT NULL,
+    model_requested TEXT NOT NULL, model_returned TEXT, provider_request_id TEXT, outcome TEXT NOT NULL, error_class TEXT, reason TEXT,
+    finish TEXT, degraded BOOLEAN NOT NULL, input_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER,
+    output_tokens INTEGER, reasoning_tokens INTEGER, cost_pico_usd BIGINT, latency_s FLOAT, prompt_sha256 TEXT NOT NULL);
+CREATE INDEX attempts_by_time ON attempts (at);
+INSERT INTO attempts (id, request_id, at, environment, domain, origin, candidate, provider, model_requested, outcome, degraded, prompt_sha256)
+    VALUES ('1', '1', '2026-11-23T12:00:00.000000+00:00', 'dev', '', 'live', 'gpt-4', 'openai', 'gpt', 'ok', 0, 'x');
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_the_first_version_becomes_what_a_new_file_is(tmp_path):
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    with sqlite3.connect(old) as connection:
+        connection.executescript(FIRST_VERSION)
+    connection.close()
+    for path in (old, new):
+        with Ledger(path) as ledger:
+            ledger.record(attempt())
+
+    def shape(path):
+        connection = sqlite3.connect(path)
+        tables_ = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        found = {name: {row[1:4] for row in connection.execute(f"PRAGMA table_info({name})")} for name in tables_}
+        connection.close()
+        return found
+
+    assert shape(old) == shape(new)
+    assert [row["is_cached"] for row in rows(old)] == [0, 0]
 
 
 def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
@@ -183,8 +217,8 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
         connection.exec_driver_sql("ALTER TABLE attempts ADD COLUMN half TEXT")
         raise StorageFault("no space")
 
-    monkeypatch.setattr(tables, "STEPS", (half,))
-    monkeypatch.setattr(tables, "VERSION", 2)
+    monkeypatch.setattr(tables, "STEPS", (*tables.STEPS, half))
+    monkeypatch.setattr(tables, "VERSION", tables.VERSION + 1)
     with pytest.raises(StorageFault, match="no space"):
         Ledger(path)
     monkeypatch.undo()

@@ -7,9 +7,9 @@ import traceback
 import pytest
 
 from labmodels.config.schema.language_model import Capabilities, Credentials, LanguageModel, Parameters, Timeouts
+from labmodels.providers.loopback import TEXT, Loopback
 from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, Usage
 from labmodels.providers.registry import build
-from tests.loopback import TEXT, Loopback
 
 KEY = "canary-9f2c-not-a-real-key-51aa"
 ENVIRON = {"TEST_KEY": KEY}

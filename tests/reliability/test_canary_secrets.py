@@ -142,7 +142,7 @@ def test_no_command_shows_a_secret_or_leaves_one_in_a_file(lab):
         for given, more in ((well, ("--debug",)), (badly, ()), (badly, ("--debug",))):
             if given is not None:
                 is_well = given is well
-                done = labs.run(lab, name, *words(lab, given), *more, more=environ(*ONLY_WHERE_ASKED))
+                done = labs.run(lab, *name.split(), *words(lab, given), *more, more=environ(*ONLY_WHERE_ASKED))
                 shown = done.stdout + done.stderr
                 label = f"labmodels {name} {' '.join(given)} {' '.join(more)}"
                 assert_unseen(shown, label)

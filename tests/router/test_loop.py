@@ -16,13 +16,13 @@ from labmodels.errors import MissingExtra, NoProvider
 from labmodels.ledger.queries import summary
 from labmodels.ledger.record import Ledger, Occasion
 from labmodels.providers.basic_nlp import BasicNlp
+from labmodels.providers.loopback import TEXT, Loopback
 from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, Usage
 from labmodels.providers.registry import availability, build
 from labmodels.router.admission import Admission, Ticket
 from labmodels.router.breaker import Rules
 from labmodels.router.candidates import Candidate
 from labmodels.router.loop import Means, Terms, ask
-from tests.loopback import TEXT, Loopback
 
 REQUEST = Request((Message("user", "What is the answer?"),), domain="documentation")
 OCCASION = Occasion("dev", "documentation", "balanced", 3, "test")

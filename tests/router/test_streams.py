@@ -63,7 +63,7 @@ def text_of(events) -> str:
 
 
 def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
-    events, rows, _ = begin({"a": [["The ", "", "answer"]]})
+    events, _, _ = begin({"a": [["The ", "", "answer"]]})
     events = list(events)
     assert events[:-1] == [TextDelta("The "), TextDelta("answer")]
     assert isinstance(events[-1], Answered) and events[-1].outcome.answer.text == "The answer"
@@ -71,7 +71,7 @@ def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
 
 
 def test_what_fails_before_its_first_output_falls_back_unseen():
-    events, rows, _ = begin({"a": [[fault("overloaded")]] * 3, "b": [["yes"]]})
+    events, _, _ = begin({"a": [[fault("overloaded")]] * 3, "b": [["yes"]]})
     events = list(events)
     assert events[:-1] == [TextDelta("yes")]
     assert told(rows) == [("a", "failed", "overloaded")] * 3 + [("b", "ok", None)]
@@ -87,7 +87,7 @@ def test_after_output_the_stream_ends_with_an_error_and_nobody_else_is_asked():
 
 
 def test_restart_tells_that_what_was_received_is_void():
-    events, rows, _ = begin({"a": [["The ", CUT]], "b": [["A new ", "answer"]]}, "restart")
+    events, _, _ = begin({"a": [["The ", CUT]], "b": [["A new ", "answer"]]}, "restart")
     events = list(events)
     assert events[:-1] == [
         TextDelta("The "),
@@ -99,7 +99,7 @@ def test_restart_tells_that_what_was_received_is_void():
 
 
 def test_continue_goes_on_where_it_stopped_and_the_outcome_is_the_whole():
-    events, rows, providers = begin({"a": [["The ans", CUT]], "b": [["wer is ", "42."]]}, "continue")
+    events, _, providers = begin({"a": [["The ans", CUT]], "b": [["wer is ", "42."]]}, "continue")
     events = list(events)
     assert text_of(events) == events[-1].outcome.answer.text == "The answer is 42."
     assert [event for event in events if isinstance(event, Switched)] == [Switched("continue", "b", "x: truncated")]
@@ -116,7 +116,7 @@ def test_two_breaks_in_a_row_are_two_switches():
 
 def test_quotes_never_go_on_with_a_model_s_answer():
     route = [candidate("a"), Candidate("basic_nlp", "basic_nlp")]
-    events, rows, _ = begin({"a": [["The ans", CUT]], "basic_nlp": [["quote"]]}, "continue", route)
+    events, _, _ = begin({"a": [["The ans", CUT]], "basic_nlp": [["quote"]]}, "continue", route)
     with pytest.raises(RouteSpent, match="cannot go on with an answer that another began"):
         list(events)
     assert told(rows)[-1] == ("basic_nlp", "skipped", None)
@@ -151,7 +151,7 @@ def test_a_model_that_cannot_stream_is_heard_only_when_its_answer_is_proven():
     whole = candidate(
         "a", capabilities=Capabilities(streaming=False), output_checks=[OutputCheck(name="long", min_chars=10)], retries=Retries(attempts=0)
     )
-    events, rows, _ = begin({"a": [["short"]], "b": [["from b"]]}, route=[whole, candidate("b")])
+    events, _, _ = begin({"a": [["short"]], "b": [["from b"]]}, route=[whole, candidate("b")])
     assert text_of(list(events)) == "from b"
     assert told(rows) == [("a", "failed", "check_failed"), ("b", "ok", None)]
     events, _, _ = begin({"a": [["long enough ", "as a whole"]]}, route=[whole])
@@ -160,7 +160,7 @@ def test_a_model_that_cannot_stream_is_heard_only_when_its_answer_is_proven():
 
 def test_a_check_that_fails_after_output_was_seen_is_a_break_like_any_other():
     strict = candidate("a", output_checks=[OutputCheck(name="long", min_chars=10)])
-    events, rows, _ = begin({"a": [["short"]], "b": [["a longer answer"]]}, "restart", [strict, candidate("b")])
+    events, _, _ = begin({"a": [["short"]], "b": [["a longer answer"]]}, "restart", [strict, candidate("b")])
     events = list(events)
     assert [event.policy for event in events if isinstance(event, Switched)] == ["restart"]
     assert events[-1].outcome.answer.text == "a longer answer"

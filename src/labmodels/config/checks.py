@@ -99,6 +99,10 @@ def _language_models(state: DeclaredState) -> Iterator[Fault]:
         if is_valid and values.get("prices") is None and any(amount is not None for amount in (values.get("budgets") or {}).values()):
             hint = "add prices:, or remove the budget: spending that cannot be counted cannot be limited"
             yield Fault("LM308", Severity.ERROR, f"{document.name} has a budget but no prices", document, ("budgets",), hint)
+        if is_valid and values.get("local") and values.get("base_url") is None and values.get("weights") is None:
+            hint = "give the base_url of the lab's own server, or weights; or say local: false"
+            fact = f"{document.name} says local, but is asked at the provider's own address"
+            yield Fault("LM310", Severity.ERROR, fact, document, ("local",), hint)
 
 
 def _installed_providers() -> tuple[str, ...]:
@@ -114,6 +118,8 @@ def _domain_references(state: DeclaredState) -> Iterator[Fault]:
         document = state.catalog.by_name[specialized.name]
         if specialized.profile is not None:
             yield from _target(document, ("profile",), "profile", specialized.profile, profiles, state.catalog.by_name)
+        for arm in ("control", "candidate") if specialized.split is not None else ():
+            yield from _model_target(state, document, ("split", arm), getattr(specialized.split, arm))
         if specialized.retrieve is not None and not state.catalog.unsettled:
             for index, domain in enumerate(specialized.retrieve.domains):
                 yield from _target(document, ("retrieve", "domains", index), "embedding domain", domain, indexes)

@@ -69,6 +69,7 @@ CODES: dict[str, Code] = dict(
                 LM301="unknown target",
                 LM302="fallback cycle or repeated candidate",
                 LM307="two configs share a name",
+                LM310="local model that is asked elsewhere",
                 LM401="literal secret",
                 LM403="malformed secret reference",
             ),

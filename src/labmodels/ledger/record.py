@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from labmodels.durable import DISK
 from labmodels.errors import Busy, StorageFault
+from labmodels.ledger.prepared import Prepared
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -92,6 +93,21 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Add the rows of attempts to a transaction."""
+    if attempts:
+        _INSERT.run_for_each(connection, [attempt.as_row() for attempt in attempts])
+
+
+def _insert() -> Any:
+    from labmodels.ledger.tables import ATTEMPTS
+
+    return ATTEMPTS.insert()
+
+
+_INSERT = Prepared(_insert)
+
+
 class Ledger:
     """An open ledger. Raises StorageFault for a file that is damaged or cannot be written, Busy when it stays locked."""
 
@@ -105,10 +121,8 @@ class Ledger:
 
     def record(self, attempt: Attempt) -> None:
         """Add the row of one attempt; when this returns, every process sees it."""
-        from labmodels.ledger.tables import ATTEMPTS
-
         with self.transaction() as connection:
-            connection.execute(ATTEMPTS.insert(), attempt.as_row())
+            insert_attempts(connection, [attempt])
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -155,26 +169,29 @@ class Ledger:
 
     @contextmanager
     def _faults(self, doing: str) -> Iterator[None]:
-        from sqlalchemy.exc import DBAPIError, OperationalError
+        import sqlite3
+
+        from sqlalchemy.exc import DBAPIError
 
         try:
             yield
         except OSError as error:
             raise StorageFault.of(error, f"{doing} {self.path}") from None
-        except DBAPIError as error:
-            cause = str(error.orig)
-            if isinstance(error, OperationalError) and "locked" in cause:
-                raise Busy(
-                    f"{self.path} stayed locked for {_BUSY_S:g} s", hint="try again; if it stays, look for the process that holds it"
-                ) from None
-            if isinstance(error, OperationalError) and "malformed" not in cause:
-                raise StorageFault(
-                    f"cannot {doing} {self.path}: {cause}", hint="check the folder's owner, mode and free space, then run it again"
-                ) from None
-            raise StorageFault(
-                f"{self.path} is damaged: {cause}",
-                hint=f"move it away, mv {self.path} {self.path}.damaged; the next request starts a new one",
-            ) from None
+        except (DBAPIError, sqlite3.Error) as error:
+            raise self._fault(error.orig if isinstance(error, DBAPIError) else error, doing) from None
+
+    def _fault(self, error: BaseException | None, doing: str) -> Busy | StorageFault:
+        import sqlite3
+
+        cause = str(error)
+        is_operational = isinstance(error, sqlite3.OperationalError)
+        if is_operational and "locked" in cause:
+            return Busy(f"{self.path} stayed locked for {_BUSY_S:g} s", hint="try again; if it stays, look for the process that holds it")
+        if is_operational and "malformed" not in cause:
+            hint = "check the folder's owner, mode and free space, then run it again"
+            return StorageFault(f"cannot {doing} {self.path}: {cause}", hint=hint)
+        hint = f"move it away, mv {self.path} {self.path}.damaged; the next request starts a new one"
+        return StorageFault(f"{self.path} is damaged: {cause}", hint=hint)
 
 
 def _create(path: Path) -> None:
@@ -196,7 +213,7 @@ def _engine(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
+        connection.connection.cursor().execute(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
 
     return engine
 

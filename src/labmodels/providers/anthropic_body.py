@@ -58,7 +58,13 @@ def _turns(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
             turns[-1]["content"] += _blocks(message)
         else:
             turns.append({"role": role, "content": _blocks(message)})
-    return [turn for turn in turns if turn["content"]]
+    return [turn | {"content": _plain(turn["content"])} for turn in turns if turn["content"]]
+
+
+def _plain(blocks: list[dict[str, Any]]) -> list[dict[str, Any]] | str:
+    """Return a lone text as the API's short form."""
+    text: str | None = blocks[0].get("text")
+    return blocks if text is None or len(blocks) > 1 else text
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from labmodels.errors import LabmodelsError
@@ -35,13 +36,28 @@ def base_url(model: LanguageModel, environ: Mapping[str, str] | None = None) -> 
     return declared or environ.get(_URL_VARIABLES.get(model.provider, ""), "").strip() or None
 
 
+def weights_file(model: LanguageModel, environ: Mapping[str, str] | None = None) -> Path | None:
+    """Return the file of weights that are loaded into this process; None where there are none, or where their variable is not set."""
+    if model.weights is None:
+        return None
+    environ = os.environ if environ is None else environ
+    declared = model.weights.gguf
+    path = environ.get(declared.removeprefix("env:"), "").strip() if declared.startswith("env:") else declared
+    return Path(path).expanduser() if path else None
+
+
 def missing(model: LanguageModel, environ: Mapping[str, str] | None = None) -> str | None:
     """Return why a model cannot be asked, by the name of what is not set; None when it can. A server by URL needs no key."""
     environ = os.environ if environ is None else environ
+    if model.weights is not None and model.provider == "llama_cpp":
+        path = weights_file(model, environ)
+        if path is None:
+            return f"{model.weights.gguf.removeprefix('env:')} is not set"
+        return None if path.is_file() else f"the file {path} is not there: labmodels models pull"
     if base_url(model, environ) is not None:
         return None
     if model.provider not in _KEY_VARIABLES:
-        return f"{model.base_url.removeprefix('env:')} is not set" if model.base_url else "it has no base_url"
+        return f"{model.base_url.removeprefix('env:')} is not set" if model.base_url else "it has neither weights nor a base_url"
     reference = _reference(model)
     return None if reference is None else is_defined(reference, environ)
 

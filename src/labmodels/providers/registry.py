@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from labmodels.config.schema.base import BASIC_NLP, CUSTOM_MODELS
@@ -39,23 +40,25 @@ def _llama_cpp(model: LanguageModel, environ: Environ) -> Provider:
 
 
 class _Entry(NamedTuple):
-    """A provider of our own: how it is built, and the package that it needs."""
+    """A provider of our own: how it is built, and the package that it needs, of which extra."""
 
     build: Callable[[LanguageModel, Environ], Provider]
     package: str
+    extra: str = "providers"
 
 
 PROVIDERS: dict[str, _Entry] = {
     "openai": _Entry(_openai, "openai"),
     "anthropic": _Entry(_anthropic, "anthropic"),
-    "llama_cpp": _Entry(_llama_cpp, "openai"),
+    "llama_cpp": _Entry(_openai, "openai"),  # its server speaks OpenAI's wire format
 }
+_IN_PROCESS = _Entry(_llama_cpp, "llama_cpp", "local")
 
 
 def build(model: LanguageModel, environ: Environ | None = None) -> Provider:
     """Return the provider of `model`; raise MissingExtra without its package, Usage for a name that nothing installed brings."""
     environ = os.environ if environ is None else environ
-    entry = PROVIDERS.get(model.provider)
+    entry = _entry(model)
     if entry is None:
         return _third_party(model.provider)(model, environ)
     try:
@@ -63,18 +66,23 @@ def build(model: LanguageModel, environ: Environ | None = None) -> Provider:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in (entry.package, "httpx2", "httpcore2"):
             raise
-        raise MissingExtra(entry.package, "providers") from None
+        raise MissingExtra(entry.package, entry.extra) from None
 
 
 def availability(model: LanguageModel, environ: Environ | None = None) -> str | None:
     """Return None when `model` can be asked, else the reason why it is skipped ("OPENAI_API_KEY is not set"). No call, no import."""
-    from importlib.util import find_spec
-
     environ = os.environ if environ is None else environ
-    entry = PROVIDERS.get(model.provider)
+    entry = _entry(model)
     if entry is None:
         return None if is_known(model.provider) else f"no installed package brings the provider {model.provider}"
-    return missing(model, environ) or (None if find_spec(entry.package) else f"the package {entry.package} is not installed")
+    return missing(model, environ) or (None if _is_installed(entry.package) else f"the package {entry.package} is not installed")
+
+
+@cache
+def _is_installed(package: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(package) is not None
 
 
 def unavailable(name: str) -> str | None:
@@ -87,6 +95,10 @@ def unavailable(name: str) -> str | None:
 def is_known(provider: str) -> bool:
     """Whether a provider of this name is built in or brought by an installed package."""
     return provider in PROVIDERS or bool(_brought(provider))
+
+
+def _entry(model: LanguageModel) -> _Entry | None:
+    return _IN_PROCESS if model.provider == "llama_cpp" and model.weights is not None else PROVIDERS.get(model.provider)
 
 
 def _brought(provider: str) -> Sequence[EntryPoint]:

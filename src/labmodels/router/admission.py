@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from labmodels.ledger.prepared import Prepared
+from labmodels.ledger.record import insert_attempts
 from labmodels.router.breaker import Breaker, Health, Rules, after_failure
 from labmodels.router.quota import Ceiling, Count, Need, Refusal, Window, before, refusal, windows_at
 
@@ -94,11 +96,8 @@ class Admission:
 
     def settle(self, ticket: Ticket | None, attempts: Sequence[Attempt], ending: Ending | None, more: Iterable[Any] = ()) -> None:
         """Write `attempts`, correct the reservation of `ticket` and tell its breaker: all of it or nothing. `more`: further statements."""
-        from labmodels.ledger.tables import ATTEMPTS
-
         with self._ledger.transaction() as connection:
-            if attempts:
-                connection.execute(ATTEMPTS.insert(), [attempt.as_row() for attempt in attempts])
+            insert_attempts(connection, attempts)
             if ticket is not None and ending is not None:
                 _correct(connection, ticket, ending)
                 self._tell(connection, ticket, ending)
@@ -156,13 +155,11 @@ class Admission:
         return Ticket(entry, reserved, is_probe=state == "half-open", is_forced=state == "open")
 
     def _tell(self, connection: Connection, ticket: Ticket, ending: Ending) -> None:
-        from labmodels.ledger.tables import BREAKERS
-
         name = ticket.entry.breaker
         if name is None:
             return
         if ending.health == "alive":
-            connection.execute(BREAKERS.delete().where(BREAKERS.c.name == name))
+            _FORGET_BREAKER.run(connection, {"name": name})
         elif ending.health == "dead":
             breaker = after_failure(_breaker(connection, name), ending.error_class or "", self._rules, self._wall())
             _save(connection, name, breaker)
@@ -179,43 +176,24 @@ def _refused(entry: Entry, counts: Mapping[tuple[str, Window], Count], now: floa
 
 
 def _breaker(connection: Connection, name: str | None) -> Breaker:
-    from sqlalchemy import select
-
-    from labmodels.ledger.tables import BREAKERS
-
-    if name is None:
-        return Breaker()
-    columns = BREAKERS.c
-    query = select(columns.failures, columns.openings, columns.opened_at, columns.probe_until, columns.error_class)
-    row = connection.execute(query.where(columns.name == name)).first()
-    return Breaker(*row) if row else Breaker()
+    rows = _READ_BREAKER.rows(connection, {"name": name}) if name is not None else ()
+    return Breaker(*rows[0]) if rows else Breaker()
 
 
 def _save(connection: Connection, name: str | None, breaker: Breaker) -> None:
-    from sqlalchemy.dialects.sqlite import insert
-
-    from labmodels.ledger.tables import BREAKERS
-
-    values = asdict(breaker)
-    statement = insert(BREAKERS).values(name=name, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+    _WRITE_BREAKER.run(connection, {"name": name, **asdict(breaker)})
 
 
 def _counts(connection: Connection, ceilings: Sequence[Ceiling], now: float) -> dict[tuple[str, Window], Count]:
-    from sqlalchemy import select
-
-    from labmodels.ledger.tables import WINDOWS
-
-    columns = WINDOWS.c
     minute, day, month = windows_at(now)
-    starts = [minute.starts_at, before(minute).starts_at, day.starts_at, month.starts_at]
-    wanted = {minute, before(minute), day, month}
-    query = select(WINDOWS).where(columns.scope.in_([ceiling.scope for ceiling in ceilings]), columns.starts_at.in_(starts))
+    last = before(minute)
+    starts = {"last": last.starts_at, "minute": minute.starts_at, "day": day.starts_at, "month": month.starts_at}
+    wanted = {last, minute, day, month}
     found = {}
-    for row in connection.execute(query):
-        window = Window(row.period, row.starts_at)
-        if window in wanted:
-            found[row.scope, window] = Count(row.requests, row.tokens, row.cost_pico_usd)
+    for scope in {ceiling.scope for ceiling in ceilings if ceiling.windows(now)}:
+        for period, starts_at, requests, tokens, cost in _READ_WINDOWS.rows(connection, {"scope": scope, **starts}):
+            if (window := Window(period, starts_at)) in wanted:
+                found[scope, window] = Count(requests, tokens, cost)
     return found
 
 
@@ -239,16 +217,64 @@ def _correct(connection: Connection, ticket: Ticket, ending: Ending) -> None:
 
 
 def _add(connection: Connection, windows: Sequence[tuple[Ceiling, Window]], count_of: Callable[[Ceiling], Count]) -> None:
-    from sqlalchemy.dialects.sqlite import insert
-
-    from labmodels.ledger.tables import WINDOWS
-
-    if not windows:
-        return
-    statement = insert(WINDOWS)
-    added = {name: WINDOWS.c[name] + statement.excluded[name] for name in Count._fields}
     rows = [
         {"scope": ceiling.scope, "period": window.period, "starts_at": window.starts_at, **count_of(ceiling)._asdict()}
         for ceiling, window in windows
     ]
-    connection.execute(statement.on_conflict_do_update(index_elements=["scope", "period", "starts_at"], set_=added), rows)
+    if rows:
+        _ADD_TO_WINDOWS.run_for_each(connection, rows)
+
+
+# -- statements ------------------------------------------------------------------------------------------------------------
+
+
+def _read_breaker() -> Any:
+    from sqlalchemy import bindparam, select
+
+    from labmodels.ledger.tables import BREAKERS
+
+    columns = [BREAKERS.c[field.name] for field in fields(Breaker)]
+    return select(*columns).where(BREAKERS.c.name == bindparam("name"))
+
+
+def _write_breaker() -> Any:
+    from sqlalchemy.dialects.sqlite import insert
+
+    from labmodels.ledger.tables import BREAKERS
+
+    statement = insert(BREAKERS)
+    changed = {field.name: statement.excluded[field.name] for field in fields(Breaker)}
+    return statement.on_conflict_do_update(index_elements=["name"], set_=changed)
+
+
+def _forget_breaker() -> Any:
+    from sqlalchemy import bindparam
+
+    from labmodels.ledger.tables import BREAKERS
+
+    return BREAKERS.delete().where(BREAKERS.c.name == bindparam("name"))
+
+
+def _read_windows() -> Any:
+    from sqlalchemy import bindparam, select
+
+    from labmodels.ledger.tables import WINDOWS
+
+    columns = WINDOWS.c
+    starts: list[Any] = [bindparam(name) for name in ("last", "minute", "day", "month")]
+    query = select(columns.period, columns.starts_at, *(columns[name] for name in Count._fields))
+    return query.where(columns.scope == bindparam("scope"), columns.starts_at.in_(starts))
+
+
+def _add_to_windows() -> Any:
+    from sqlalchemy.dialects.sqlite import insert
+
+    from labmodels.ledger.tables import WINDOWS
+
+    statement = insert(WINDOWS)
+    added = {name: WINDOWS.c[name] + statement.excluded[name] for name in Count._fields}
+    return statement.on_conflict_do_update(index_elements=["scope", "period", "starts_at"], set_=added)
+
+
+_READ_BREAKER, _WRITE_BREAKER, _FORGET_BREAKER = Prepared(_read_breaker), Prepared(_write_breaker), Prepared(_forget_breaker)
+_READ_WINDOWS, _ADD_TO_WINDOWS = Prepared(_read_windows), Prepared(_add_to_windows)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -96,9 +97,12 @@ class Ceiling:
 
 def windows_at(now: float) -> tuple[Window, Window, Window]:
     """Return the minute, the day and the month that hold the instant `now`."""
-    moment = datetime.fromtimestamp(now, UTC)
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    minute = int(now) // _MINUTE_S * _MINUTE_S
+    return _windows_of(int(now) // _MINUTE_S * _MINUTE_S)
+
+
+@lru_cache(maxsize=16)
+def _windows_of(minute: int) -> tuple[Window, Window, Window]:
+    day = datetime.fromtimestamp(minute, UTC).replace(hour=0, minute=0)
     return Window("minute", minute), Window("day", int(day.timestamp())), Window("month", int(day.replace(day=1).timestamp()))
 
 

@@ -219,3 +219,15 @@ class LanguageModel(Tunables, Document):
     capabilities: Capabilities = Capabilities()
     prices: Prices | None = Field(None, description="null is unknown, not free; a local model says $0.")
     tuning_model: str | None = Field(None, description="The model that fine-tune starts from when it is given this name.")
+
+    @model_validator(mode="after")
+    def _is_in_one_place(self) -> Self:
+        if self.weights is not None and self.provider != "llama_cpp":
+            raise PydanticCustomError(
+                "contradiction", "weights are for llama_cpp; {provider} loads none", {"provider": self.provider, "keys": ["weights"]}
+            )
+        if self.weights is not None and self.base_url is not None:
+            raise PydanticCustomError(
+                "contradiction", "weights are loaded here, base_url is asked elsewhere: give one of them", {"keys": ["weights", "base_url"]}
+            )
+        return self

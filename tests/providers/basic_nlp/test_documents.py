@@ -52,7 +52,7 @@ release, so that it can be undone in the same way.
 - The old one was sk-a1B2c3D4e5F6g7H8i9J0 and must go.
 - Ring the bell \x1b[31mred\x07 twice.
 """
-REPOSITORY = str(Path(__file__).parents[2])
+REPOSITORY = str(Path(__file__).parents[3])
 DOMAIN = EmbeddingDomain(group="text", sources=["docs/**/*.md"])
 
 
@@ -123,7 +123,7 @@ def test_the_domain_of_the_request_is_what_is_searched():
 
 def test_the_answer_is_the_same_to_the_byte_in_every_process(root):
     code = (
-        "import sys; from pathlib import Path; from tests.providers.test_basic_nlp import ask\n"
+        "import sys; from pathlib import Path; from tests.providers.basic_nlp.test_documents import ask\n"
         f"sys.stdout.write(ask(Path({str(root)!r}), 'roll back or deploy a release with a plan').text)"
     )
     answers = {

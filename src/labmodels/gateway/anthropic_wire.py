@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from labmodels.gateway.fields import Fields, invalid, parameters_of
+from labmodels.gateway.faults import invalid
+from labmodels.gateway.fields import Fields, parameters_of
 from labmodels.gateway.wire import Wanted, content_of, own_facts
 from labmodels.ledger.record import new_id
 from labmodels.providers.protocol import Image, Message, Text, TextDelta, Tool, ToolCall
@@ -30,8 +31,8 @@ _IGNORED = frozenset({"service_tier", "cache_control", "inference_geo", "speed",
 _REFUSED = {"top_k": "it stands in the model's config, under parameters.extra"}
 _STOPS: dict[Finish, str] = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 _KINDS = {
-    400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error", 408: "timeout_error",
-    413: "request_too_large", 429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error",
+    401: "authentication_error", 403: "permission_error", 404: "not_found_error", 408: "timeout_error", 413: "request_too_large",
+    429: "rate_limit_error", 504: "timeout_error", 529: "overloaded_error",
 }  # fmt: skip
 
 
@@ -81,7 +82,8 @@ class AnthropicWire:
 
     def error(self, fault: Fault) -> dict[str, Any]:
         """Return the body of an error."""
-        kind = _KINDS.get(self.status(fault), "api_error")
+        status = self.status(fault)
+        kind = _KINDS.get(status, "api_error" if status >= 500 else "invalid_request_error")
         return {"type": "error", "error": {"type": kind, "message": str(fault)}, "labmodels": {"code": fault.code}}
 
     def error_event(self, fault: Fault) -> bytes:

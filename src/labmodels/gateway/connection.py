@@ -25,14 +25,17 @@ class BoundedConnection(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect the head of a first request."""
         super().connection_made(transport)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
         self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Read, and close what sends too much of a head."""
         super().data_received(data)
         if self._in_head:
             self._head_bytes += len(data)
@@ -40,11 +43,13 @@ class BoundedConnection(HttpToolsProtocol):
                 self._close("431 Request Header Fields Too Large")
 
     def on_message_begin(self) -> None:
+        """Expect the rest of a head."""
         super().on_message_begin()
         if self._head_timer is None:  # a further request on the connection
             self._expect_head()
 
     def on_headers_complete(self) -> None:
+        """Let the request through."""
         self._stop_timer()
         self._in_head = False
         super().on_headers_complete()

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labmodels.gateway.fields import Fields, invalid
+from labmodels.gateway.faults import invalid
+from labmodels.gateway.fields import Fields
 
 if TYPE_CHECKING:
     from labmodels.providers.protocol import Embeddings

@@ -44,18 +44,21 @@ class Board:
 class Page:
     """What one worker counts."""
 
-    def __init__(self, cells: memoryview) -> None:
+    def __init__(self, cells: memoryview[float]) -> None:
         self._cells = cells
 
     def count(self, route: str, status: int, first_byte_s: float | None, duration_s: float) -> None:
         """Count one request that has ended."""
         at = ROUTES.index(route) * _PER_ROUTE
-        self._cells[at + STATUSES.index(status if status in STATUSES else 500)] += 1
+        self._add(at + STATUSES.index(status if status in STATUSES else 500), 1.0)
         for which, seconds in enumerate((first_byte_s, duration_s)):
             if seconds is not None:
                 base = at + len(STATUSES) + which * _HISTOGRAM
-                self._cells[base + bisect_left(BUCKETS_S, seconds)] += 1
-                self._cells[base + _HISTOGRAM - 1] += seconds
+                self._add(base + bisect_left(BUCKETS_S, seconds), 1.0)
+                self._add(base + _HISTOGRAM - 1, seconds)
+
+    def _add(self, cell: int, amount: float) -> None:
+        self._cells[cell] += amount
 
     def gauge(self, running: int, waiting: int) -> None:
         """Note how many requests run and wait now."""

@@ -33,6 +33,7 @@ class Observed:
         self._log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and note how it ended."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

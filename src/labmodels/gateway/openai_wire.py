@@ -10,7 +10,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from labmodels.gateway.fields import Fields, invalid, parameters_of
+from labmodels.gateway.faults import invalid
+from labmodels.gateway.fields import Fields, parameters_of
 from labmodels.gateway.wire import Wanted, content_of, own_facts
 from labmodels.ledger.record import new_id
 from labmodels.providers.protocol import Image, Message, Role, Text, TextDelta, Tool, ToolCall
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 _HONOURED = frozenset({
     "model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "user", "stream", "stream_options",
-    "n", "tools", "tool_choice", "parallel_tool_calls", "response_format", "logprobs", "frequency_penalty", "presence_penalty", "modalities",
+    "n", "tools", "tool_choice", "parallel_tool_calls", "response_format", "logprobs", "frequency_penalty", "presence_penalty",
+    "modalities",
 })  # fmt: skip
 # Bookkeeping, caching and speed at OpenAI: the answer is the same without them.
 _IGNORED = frozenset({

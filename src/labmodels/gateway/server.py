@@ -138,10 +138,14 @@ async def _serve(service: Service, backend: Backend, listener: socket.socket, bo
         server.should_exit = True
         loop.call_later(limits.drain_s, gateway.cut)
 
+    def orphaned(pipe: int) -> None:
+        loop.remove_reader(pipe)
+        stop(signal.SIGTERM)
+
     for number in (signal.SIGTERM, signal.SIGINT) if parent is None else (signal.SIGTERM,):
         loop.add_signal_handler(number, stop, number)
     if parent is not None:
-        loop.add_reader(parent, lambda: (loop.remove_reader(parent), stop(signal.SIGTERM)))
+        loop.add_reader(parent, orphaned, parent)
     await server.serve(sockets=[listener])
     await _let_threads_end(gateway.line)
     return ExitCode.OK

@@ -112,7 +112,10 @@ def _listed(standing: Standing) -> dict[str, Listed]:
             for name in standing.effective.names("embedding_model")
         ),
     ]
-    return {one.name: one for one in reversed(found)}
+    listed: dict[str, Listed] = {}
+    for one in found:
+        listed.setdefault(one.name, one)
+    return listed
 
 
 def _embedding(standing: Standing, model: str) -> tuple[str, str | None]:

@@ -196,8 +196,8 @@ class _Connection:
     def __init__(self, port: int, *, is_streamed: bool = False) -> None:
         asked = {"model": "gpt-4", "messages": [{"role": "user", "content": "What is the answer? " * 20}], "stream": is_streamed}
         body = json.dumps(asked).encode()
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-        self._request = head.encode() + body
+        head = ("POST /v1/chat/completions HTTP/1.1", "host: 127.0.0.1", "content-type: application/json", f"content-length: {len(body)}")
+        self._request = "\r\n".join([*head, "", ""]).encode() + body
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._file = self._socket.makefile("rb")
@@ -216,10 +216,8 @@ class _Connection:
         while (line := self._file.readline()) != b"\r\n":
             name, _, value = line.partition(b":")
             headers[name.lower()] = value.strip()
-        if b"content-length" in headers:
-            body = self._file.read(int(headers[b"content-length"]))
-        else:
-            body = b"".join(self._chunks())
+        length = headers.get(b"content-length")
+        body = b"".join(self._chunks()) if length is None else self._file.read(int(length))
         if b" 200 " not in status or b"42." not in body:
             raise SystemExit(f"a gateway answered {status!r}: {body[-300:]!r}")
 
@@ -256,8 +254,8 @@ def _running(start: Start, port: int, core: int) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     ) as process:
+        os.sched_setaffinity(process.pid, {core})  # before it has threads and children of its own
         try:
             _wait_for(port, process)
             yield process.pid

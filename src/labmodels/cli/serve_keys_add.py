@@ -45,7 +45,7 @@ def serve_keys_add(
     if not name.strip() or not name.isprintable():
         raise Usage("a key wants a name that can be read", hint="labmodels serve keys add NAME")
     amounts = {"request": request, "day": day, "month": month}
-    budgets = {span: str(amount_of(text, f"--{span}")) for span, text in amounts.items() if text is not None}
+    budgets = {span: f"{amount_of(text, f'--{span}'):f}" for span, text in amounts.items() if text is not None}
     rates = {unit: count for unit, count in (("requests_per_minute", rpm), ("tokens_per_minute", tpm)) if count is not None}
     text, key = made(name.strip(), domain or (), {**budgets, **rates})
     with ledger_of(lab) as ledger:

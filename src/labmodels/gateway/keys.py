@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from labmodels.errors import Usage
@@ -34,7 +33,8 @@ def made(name: str, domains: Sequence[str], limits: Mapping[str, Any]) -> tuple[
         caller_of(key)
     except ValidationError as error:
         raise Usage(
-            f"the limits of {name} cannot be: {error.errors(include_url=False)[0]['msg']}", hint="a month allows no less than a day"
+            f"the limits of {name} cannot be: {error.errors(include_url=False)[0]['msg']}",
+            hint="a month allows no less than a day, a day no less than a request",
         ) from None
     return text, key
 
@@ -49,7 +49,7 @@ def caller_of(key: Key) -> Caller:
     from labmodels.config.schema.language_model import Budgets, RateLimits
 
     rates = {name: value for name, value in key.limits.items() if name in _RATES}
-    budgets = {name: Decimal(value) for name, value in key.limits.items() if name not in _RATES}
+    budgets = {name: f"${value}" for name, value in key.limits.items() if name not in _RATES}
     return Caller(key.id, key.name, frozenset(key.domains), RateLimits.model_validate(rates), Budgets.model_validate(budgets))
 
 

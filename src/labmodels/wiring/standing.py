@@ -20,7 +20,6 @@ from labmodels.router.quota import Ceiling
 from labmodels.wiring import retrieve
 
 if TYPE_CHECKING:
-    from labmodels.config.schema.language_model import LanguageModel
     from labmodels.providers.protocol import Provider
     from labmodels.releases.effective import Choice
     from labmodels.releases.store import ReleaseStore

@@ -183,8 +183,8 @@ CREATE TABLE attempts (id TEXT NOT NULL PRIMARY KEY, request_id TEXT NOT NULL, a
     finish TEXT, degraded BOOLEAN NOT NULL, input_tokens INTEGER, cache_read_tokens INTEGER, cache_write_tokens INTEGER,
     output_tokens INTEGER, reasoning_tokens INTEGER, cost_pico_usd BIGINT, latency_s FLOAT, prompt_sha256 TEXT NOT NULL);
 CREATE INDEX attempts_by_time ON attempts (at);
-INSERT INTO attempts (id, request_id, at, environment, domain, origin, candidate, provider, model_requested, outcome, degraded, prompt_sha256)
-    VALUES ('1', '1', '2026-11-23T12:00:00.000000+00:00', 'dev', '', 'live', 'gpt-4', 'openai', 'gpt', 'ok', 0, 'x');
+INSERT INTO attempts (id, request_id, at, environment, domain, origin, candidate, provider, model_requested, outcome, degraded,
+    prompt_sha256) VALUES ('1', '1', '2026-11-23T12:00:00.000000+00:00', 'dev', '', 'live', 'gpt-4', 'openai', 'gpt', 'ok', 0, 'x');
 PRAGMA user_version = 1;
 """
 

@@ -169,7 +169,7 @@ def test_our_cost_is_what_the_package_itself_computes(asked, tokens, at):
 
 def test_the_dearest_price_is_looked_for_in_every_tier_that_a_request_can_reach():
     cheaper_above = PriceList("config", (Tier(0, OWN), Tier(101, Prices(input="$1 / 1M tokens", output="$20 / 1M tokens"))))
-    assert (cheaper_above.dearest(100).input, cheaper_above.dearest(100).output) == (7, 9)
-    assert (cheaper_above.dearest(101).input, cheaper_above.dearest(101).output) == (7, 20)
+    assert cheaper_above.dearest(100) == (7, 9)
+    assert cheaper_above.dearest(101) == (7, 20)
     written = PriceList.flat("config", Prices(input="$1 / 1M tokens", output="$1 / 1M tokens", cache_write="$3 / 1M tokens"))
-    assert written.dearest(1).input == 3
+    assert written.dearest(1)[0] == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labmodels.config.schema.language_model import Capabilities, OutputCheck, Retries
+from labmodels.errors import StorageFault
 from labmodels.ledger.record import Ledger
 from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, ToolCall, ToolCallDelta, Usage
 from labmodels.router.admission import Admission
@@ -63,7 +64,7 @@ def text_of(events) -> str:
 
 
 def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
-    events, _, _ = begin({"a": [["The ", "", "answer"]]})
+    events, rows, _ = begin({"a": [["The ", "", "answer"]]})
     events = list(events)
     assert events[:-1] == [TextDelta("The "), TextDelta("answer")]
     assert isinstance(events[-1], Answered) and events[-1].outcome.answer.text == "The answer"
@@ -71,7 +72,7 @@ def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
 
 
 def test_what_fails_before_its_first_output_falls_back_unseen():
-    events, _, _ = begin({"a": [[fault("overloaded")]] * 3, "b": [["yes"]]})
+    events, rows, _ = begin({"a": [[fault("overloaded")]] * 3, "b": [["yes"]]})
     events = list(events)
     assert events[:-1] == [TextDelta("yes")]
     assert told(rows) == [("a", "failed", "overloaded")] * 3 + [("b", "ok", None)]
@@ -116,7 +117,7 @@ def test_two_breaks_in_a_row_are_two_switches():
 
 def test_quotes_never_go_on_with_a_model_s_answer():
     route = [candidate("a"), Candidate("basic_nlp", "basic_nlp")]
-    events, _, _ = begin({"a": [["The ans", CUT]], "basic_nlp": [["quote"]]}, "continue", route)
+    events, rows, _ = begin({"a": [["The ans", CUT]], "basic_nlp": [["quote"]]}, "continue", route)
     with pytest.raises(RouteSpent, match="cannot go on with an answer that another began"):
         list(events)
     assert told(rows)[-1] == ("basic_nlp", "skipped", None)
@@ -151,7 +152,7 @@ def test_a_model_that_cannot_stream_is_heard_only_when_its_answer_is_proven():
     whole = candidate(
         "a", capabilities=Capabilities(streaming=False), output_checks=[OutputCheck(name="long", min_chars=10)], retries=Retries(attempts=0)
     )
-    events, _, _ = begin({"a": [["short"]], "b": [["from b"]]}, route=[whole, candidate("b")])
+    events, rows, _ = begin({"a": [["short"]], "b": [["from b"]]}, route=[whole, candidate("b")])
     assert text_of(list(events)) == "from b"
     assert told(rows) == [("a", "failed", "check_failed"), ("b", "ok", None)]
     events, _, _ = begin({"a": [["long enough ", "as a whole"]]}, route=[whole])
@@ -164,6 +165,20 @@ def test_a_check_that_fails_after_output_was_seen_is_a_break_like_any_other():
     events = list(events)
     assert [event.policy for event in events if isinstance(event, Switched)] == ["restart"]
     assert events[-1].outcome.answer.text == "a longer answer"
+
+
+def test_an_answer_that_cannot_be_recorded_is_given_all_the_same_and_says_so():
+    class FullDisk(OpenDoor):
+        def settle(self, ticket, attempts, ending, more=()):
+            if attempts[-1].outcome == "ok":
+                raise StorageFault("cannot write /lab/ledger.db: disk full")
+            super().settle(ticket, attempts, ending, more)
+
+    clock, rows = Clock(), []
+    providers = {"a": Pieces(clock, [fault("auth")]), "b": Pieces(clock, ["The ", "answer"])}
+    means = Means(lambda one: providers[one.name], FullDisk(rows), clock=clock, sleep=clock.sleep)
+    *deltas, last = stream(REQUEST, [candidate("a"), candidate("b")], Terms(OCCASION, 60.0), means)
+    assert text_of(deltas) == "The answer" and "disk full" in str(last.outcome.unrecorded)
 
 
 def test_a_model_whose_breaker_is_open_is_asked_last_and_only_if_nobody_else_could(tmp_path):

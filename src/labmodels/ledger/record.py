@@ -117,6 +117,8 @@ class Ledger:
         with self._faults("open"):
             _create(path)
             self._engine = _engine(path)
+            # One connection writes, for as long as the ledger is open: to take one from the pool costs more than a small transaction.
+            self._writer = self._engine.connect().execution_options(begin="IMMEDIATE")
             self._migrate()
 
     def record(self, attempt: Attempt) -> None:
@@ -127,10 +129,8 @@ class Ledger:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Yield a connection inside one writing transaction."""
-        with self._writing, self._faults("write"), self._engine.connect() as connection:
-            connection.execution_options(begin="IMMEDIATE")
-            with connection.begin():
-                yield connection
+        with self._writing, self._faults("write"), self._writer.begin():
+            yield self._writer
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -140,6 +140,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close every connection."""
+        self._writer.close()
         self._engine.dispose()
 
     def __enter__(self) -> Ledger:

@@ -147,13 +147,15 @@ def _written(gguf: GgufModel, tokens: Iterator[int], limit: int, writing: _Writi
     """Yield the text of the tokens until one says that it is complete, a stop sequence or the limit is reached, or time is over."""
     for token in _translated(tokens):
         _check(watch)
-        watch.token()
+        piece = gguf.piece(token)
+        watch.wrote(piece.decode("utf-8", "replace") or " ")  # a token of no text is progress, too
         if gguf.ends(token):
             writing.finish = "stop"
             return
-        if text := writing.take(gguf.piece(token)):
+        if text := writing.take(piece):
+            watch.pause()  # what the reader takes to come back is not the model's silence
             yield TextDelta(text)
-            watch.token()  # what the reader took to come back is not the model's silence
+            watch.resume()
         if writing.finish == "stop" or writing.tokens >= limit:
             return
 
@@ -196,7 +198,8 @@ def _grammar(request: Request) -> str | None:
     try:
         return grammar_of(request.json_schema)
     except Inexpressible as what:
-        raise _fault("invalid_request", f"no grammar holds an answer to this JSON schema: {what}") from None
+        # The request is fine and another model may honour it: not a class that ends the route.
+        raise _fault("check_failed", f"no grammar holds an answer to this JSON schema: {what}") from None
 
 
 def _require_text(request: Request) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from labmodels.ledger.record import Attempt, Ledger
 
 _KEPT_MINUTES_S = 3600
+Reserved = tuple[tuple[Ceiling, Window], ...]  # where a try counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Ticket:
     """A try that may begin, and what is reserved for it."""
 
     entry: Entry
-    reserved: tuple[tuple[Ceiling, Window], ...] = ()
+    reserved: Reserved = ()
     is_probe: bool = False
     is_forced: bool = False  # let through although its breaker is open, as the last one left
 
@@ -75,20 +76,19 @@ class Admission:
     def admit(self, entry: Entry, *, is_forced: bool = False) -> Ticket | Refusal:
         """Reserve what `entry` needs, or say why it does not begin. `is_forced`: whatever its breaker says; ceilings always hold."""
         now = self._wall()
-        is_counted = any(ceiling.windows(now) for ceiling in entry.ceilings)
+        reserved = _windows(entry.ceilings, now)
+        breaker, is_counted = Breaker(), bool(reserved)
         if not is_counted and entry.breaker is not None:
             with self._ledger.reading() as connection:
                 breaker = _breaker(connection, entry.breaker)
             is_counted = breaker.state(self._rules, now) == "half-open"  # the place of the probe must be taken
-        else:
-            breaker = Breaker()
         if not is_counted:
-            return self._refusal(entry, breaker, {}, now, is_forced=is_forced) or self._ticket(entry, breaker, now)
+            return self._refusal(entry, breaker, {}, now, is_forced=is_forced) or self._ticket(entry, reserved, breaker, now)
         with self._ledger.transaction() as connection:
-            breaker, counts = _breaker(connection, entry.breaker), _counts(connection, entry.ceilings, now)
+            breaker, counts = _breaker(connection, entry.breaker), _counts(connection, reserved, now)
             if refused := self._refusal(entry, breaker, counts, now, is_forced=is_forced):
                 return refused
-            ticket = self._ticket(entry, breaker, now)
+            ticket = self._ticket(entry, reserved, breaker, now)
             _reserve(connection, ticket, counts)
             if ticket.is_probe:
                 _save(connection, entry.breaker, replace(breaker, probe_until=now + entry.probe_s))
@@ -109,7 +109,7 @@ class Admission:
         now = self._wall()
         with self._ledger.reading() as connection:
             breaker = _breaker(connection, entry.breaker)
-            counts = _counts(connection, entry.ceilings, now)
+            counts = _counts(connection, _windows(entry.ceilings, now), now)
         return Seen(breaker, counts, self._blocked(breaker, entry, now) or _refused(entry, counts, now))
 
     def breakers(self, scope: str) -> dict[str, Breaker]:
@@ -149,8 +149,7 @@ class Admission:
     ) -> Refusal | None:
         return (None if is_forced else self._blocked(breaker, entry, now)) or _refused(entry, counts, now)
 
-    def _ticket(self, entry: Entry, breaker: Breaker, now: float) -> Ticket:
-        reserved = tuple((ceiling, window) for ceiling in entry.ceilings for window in ceiling.windows(now))
+    def _ticket(self, entry: Entry, reserved: Reserved, breaker: Breaker, now: float) -> Ticket:
         state = breaker.state(self._rules, now)
         return Ticket(entry, reserved, is_probe=state == "half-open", is_forced=state == "open")
 
@@ -184,17 +183,19 @@ def _save(connection: Connection, name: str | None, breaker: Breaker) -> None:
     _WRITE_BREAKER.run(connection, {"name": name, **asdict(breaker)})
 
 
-def _counts(connection: Connection, ceilings: Sequence[Ceiling], now: float) -> dict[tuple[str, Window], Count]:
+def _windows(ceilings: Iterable[Ceiling], now: float) -> Reserved:
+    return tuple((ceiling, window) for ceiling in ceilings for window in ceiling.windows(now))
+
+
+def _counts(connection: Connection, reserved: Reserved, now: float) -> dict[tuple[str, Window], Count]:
+    """Return what counts in the scopes of `reserved`; the minute before goes along."""
     minute, day, month = windows_at(now)
-    last = before(minute)
-    starts = {"last": last.starts_at, "minute": minute.starts_at, "day": day.starts_at, "month": month.starts_at}
-    wanted = {last, minute, day, month}
-    found = {}
-    for scope in {ceiling.scope for ceiling in ceilings if ceiling.windows(now)}:
-        for period, starts_at, requests, tokens, cost in _READ_WINDOWS.rows(connection, {"scope": scope, **starts}):
-            if (window := Window(period, starts_at)) in wanted:
-                found[scope, window] = Count(requests, tokens, cost)
-    return found
+    starts = {"last": before(minute).starts_at, "minute": minute.starts_at, "day": day.starts_at, "month": month.starts_at}
+    return {
+        (scope, Window(period, starts_at)): Count(requests, tokens, cost)
+        for scope in {ceiling.scope for ceiling, _ in reserved}
+        for period, starts_at, requests, tokens, cost in _READ_WINDOWS.rows(connection, {"scope": scope, **starts})
+    }
 
 
 def _reserve(connection: Connection, ticket: Ticket, counts: Mapping[tuple[str, Window], Count]) -> None:
@@ -216,10 +217,10 @@ def _correct(connection: Connection, ticket: Ticket, ending: Ending) -> None:
         _add(connection, ticket.reserved, lambda _: Count(0, tokens, cost))
 
 
-def _add(connection: Connection, windows: Sequence[tuple[Ceiling, Window]], count_of: Callable[[Ceiling], Count]) -> None:
+def _add(connection: Connection, reserved: Reserved, count_of: Callable[[Ceiling], Count]) -> None:
     rows = [
         {"scope": ceiling.scope, "period": window.period, "starts_at": window.starts_at, **count_of(ceiling)._asdict()}
-        for ceiling, window in windows
+        for ceiling, window in reserved
     ]
     if rows:
         _ADD_TO_WINDOWS.run_for_each(connection, rows)

@@ -33,7 +33,8 @@ class Try:
     def answered(self, answer: Answer, latency_s: float, first_token_s: float | None) -> Attempt:
         """Return the row of a try that gave `answer`."""
         return replace(
-            self._billed(answer.usage, answer.model_returned),
+            self.attempt,
+            **self._billed(answer.usage, answer.model_returned),
             outcome="ok",
             finish=answer.finish,
             degraded=answer.degraded,
@@ -44,7 +45,7 @@ class Try:
 
     def failed(self, fault: ProviderFault, answer: Answer | None, latency_s: float, first_token_s: float | None) -> Attempt:
         """Return the row of a try that ended in `fault`, perhaps with an `answer` that is no good; what is known of it stays."""
-        told = self.attempt if fault.usage is None else self._billed(fault.usage, None)
+        told = self.attempt if fault.usage is None else replace(self.attempt, **self._billed(fault.usage, None))
         if answer is not None:
             told = self.answered(answer, latency_s, first_token_s)
         ended = {"outcome": "failed", "error_class": fault.error_class, "reason": str(fault)}
@@ -54,19 +55,19 @@ class Try:
         """Return the row of a try whose end nobody waited for."""
         return replace(self.attempt, outcome="abandoned", reason=reason, latency_s=latency_s, first_token_s=first_token_s)
 
-    def _billed(self, usage: Usage, model_returned: str | None) -> Attempt:
+    def _billed(self, usage: Usage, model_returned: str | None) -> dict[str, Any]:
+        """Return the columns of what was used and what it cost."""
         prices = self.candidate.prices(self.attempt.at, model_returned, self.parameters)
-        return replace(
-            self.attempt,
-            model_returned=model_returned,
-            input_tokens=usage.input_tokens,
-            cache_read_tokens=usage.cache_read_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-            output_tokens=usage.output_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            cost_pico_usd=pico_usd(prices.cost_usd(usage)) if prices else None,
-            cost_source=prices.source if prices else None,
-        )
+        return {
+            "model_returned": model_returned,
+            "input_tokens": usage.input_tokens,
+            "cache_read_tokens": usage.cache_read_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "output_tokens": usage.output_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
+            "cost_pico_usd": pico_usd(prices.cost_usd(usage)) if prices else None,
+            "cost_source": prices.source if prices else None,
+        }
 
 
 def ending_of(attempt: Attempt, fault: ProviderFault | None) -> Ending:

@@ -73,8 +73,8 @@ def most_cost_usd(model: LanguageModel, prices: PriceList | None, request: Reque
     if prices is None:
         return None
     given = min(most_input_tokens(request, model), model.context_tokens)
-    dearest = prices.dearest(given)
-    return (given * dearest.input + most_output_tokens(model, request) * dearest.output) / _MILLION
+    input_price, output_price = prices.dearest(given)
+    return (given * input_price + most_output_tokens(model, request) * output_price) / _MILLION
 
 
 def likely_input_tokens(request: Request) -> int:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from labmodels.config.schema.specialized_model import Requirements
-from labmodels.errors import LabmodelsError
+from labmodels.errors import Busy, LabmodelsError, StorageFault
 from labmodels.ledger.record import Attempt, Occasion, new_id
 from labmodels.providers.protocol import (
     Answer,
@@ -125,19 +125,20 @@ class _Run:
     def events(self) -> Iterator[RouteEvent]:
         """Ask in order. A candidate whose breaker is open comes last, and is then asked whatever its breaker says."""
         above_tokens: int | None = None
-        waiting = deque((candidate, self._is_last(position)) for position, candidate in enumerate(self._route))
+        waiting = deque((position, False) for position in range(len(self._route)))
         try:
             while waiting:
-                candidate, is_forced = waiting.popleft()
+                position, was_blocked = waiting.popleft()
+                candidate = self._route[position]
                 if reason := self._unfit(candidate, above_tokens):
                     self._skip(candidate, reason)
                     continue
-                ended = yield from self._ask(candidate, is_forced=is_forced)
+                ended = yield from self._ask(candidate, is_forced=was_blocked or self._is_last(position))
                 if self._outcome is not None:
                     yield Answered(self._outcome)
                     return
                 if ended == "blocked":
-                    waiting.append((candidate, True))
+                    waiting.append((position, True))
                 elif isinstance(ended, Fail):
                     raise self._spent("no provider could answer, and the decision table asks no other")
                 elif isinstance(ended, LargerContext):
@@ -167,7 +168,8 @@ class _Run:
         tries = 0
         while True:
             tries += 1
-            ticket = self._means.door.admit(self._entry(candidate), is_forced=is_forced)
+            request = self._now_asked(candidate)
+            ticket = self._means.door.admit(self._entry(candidate, request), is_forced=is_forced)
             if isinstance(ticket, Refusal):
                 if tries > 1:  # its failures have opened the breaker, or used what it may use
                     return Next()
@@ -175,7 +177,7 @@ class _Run:
                 self._refusals.append(ticket)
                 return "blocked" if ticket.kind == "breaker" else Next()
             self._was_admitted = True
-            fault = yield from self._try(candidate, provider, ticket)
+            fault = yield from self._try(candidate, provider, ticket, request)
             if fault is None:
                 return "answered"
             left_s = self._ends_at - self._means.clock()
@@ -193,20 +195,20 @@ class _Run:
         decisions, draw = self._terms.decisions, self._means.rng
         return decide(fault.error_class, decisions, tries, candidate.retries, left_s, retry_after_s=fault.retry_after_s, draw=draw)
 
-    def _entry(self, candidate: Candidate) -> Entry:
+    def _entry(self, candidate: Candidate, request: Request) -> Entry:
         environment = self._terms.occasion.environment
         has_breaker = self._terms.has_breakers and candidate.model is not None
         own = (candidate.ceiling,) if candidate.ceiling is not None else ()
-        need = need_of(
-            candidate, self._now_asked(candidate), datetime.now(UTC), is_first=not self._was_admitted, spent_pico_usd=self._spent_pico_usd
-        )
+        need = need_of(candidate, request, datetime.now(UTC), is_first=not self._was_admitted, spent_pico_usd=self._spent_pico_usd)
         return Entry(f"{environment}/{candidate.name}" if has_breaker else None, (*own, *self._terms.ceilings), need, candidate.total_s)
 
     # -- one try
 
-    def _try(self, candidate: Candidate, provider: Provider, ticket: Ticket) -> Generator[RouteEvent, None, ProviderFault | None]:
+    def _try(
+        self, candidate: Candidate, provider: Provider, ticket: Ticket, request: Request
+    ) -> Generator[RouteEvent, None, ProviderFault | None]:
         began = self._means.clock()
-        request = replace(self._now_asked(candidate), deadline_s=max(0.0, self._ends_at - began))
+        request = replace(request, deadline_s=max(0.0, self._ends_at - began))
         begun = Try(self._attempt(candidate), candidate, request.parameters)
         first_token_s: float | None = None
         answer: Answer | None = None
@@ -228,8 +230,12 @@ class _Run:
             self._settle(ticket, row, Ending("unknown"))
             raise
         row = begun.answered(answer, self._means.clock() - began, first_token_s)
-        self._book(ticket, row, None, answer)
-        self._outcome = Outcome(self.id, answer, tuple(self._attempts))
+        try:
+            self._book(ticket, row, None, answer)
+        except (StorageFault, Busy) as error:
+            self._outcome = Outcome(self.id, answer, tuple(self._attempts), error)
+        else:
+            self._outcome = Outcome(self.id, answer, tuple(self._attempts))
         if not candidate.capabilities.streaming:
             yield from self._hand_on_whole(answer, candidate)
         return None

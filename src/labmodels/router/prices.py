@@ -53,11 +53,11 @@ class PriceList:
         """Return what `usage` costs in US dollars, exactly; None is unknown."""
         return cost_usd(usage, self._reachable(usage.input_tokens or 0)[-1].prices)
 
-    def dearest(self, most_input_tokens: int) -> Prices:
-        """Return the highest price that a token of input and one of output can have in a request of at most this size."""
+    def dearest(self, most_input_tokens: int) -> tuple[Decimal, Decimal]:
+        """Return the highest prices that a token of input and one of output can have in a request of at most this size."""
         prices = [tier.prices for tier in self._reachable(most_input_tokens)]
         given = (price for one in prices for price in (one.input, one.cache_read, one.cache_write) if price is not None)
-        return Prices.model_construct(input=max(given), output=max(one.output for one in prices))
+        return max(given), max(one.output for one in prices)
 
     def _reachable(self, input_tokens: int) -> list[Tier]:
         return [tier for tier in self.tiers if tier.from_tokens <= input_tokens]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
+from itertools import compress
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -87,12 +88,8 @@ class Ceiling:
 
     def windows(self, now: float) -> tuple[Window, ...]:
         """Return the windows in which it counts at `now`."""
-        limits = {
-            "minute": self.requests_per_minute or self.tokens_per_minute,
-            "day": self.day is not None,
-            "month": self.month is not None,
-        }
-        return tuple(window for window in windows_at(now) if limits[window.period])
+        is_limited = (self.requests_per_minute or self.tokens_per_minute, self.day is not None, self.month is not None)
+        return tuple(compress(windows_at(now), is_limited))
 
 
 def windows_at(now: float) -> tuple[Window, Window, Window]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from labmodels.router.quota import Ceiling
 from labmodels.wiring import retrieve
 
 if TYPE_CHECKING:
-    from labmodels.config.schema.language_model import LanguageModel
     from labmodels.providers.protocol import Provider
     from labmodels.releases.effective import Choice
     from labmodels.releases.store import ReleaseStore
@@ -45,10 +45,10 @@ class Standing:
         self.lab = lab
         self.live = Live(store)
         self.effective = self.live.effective
-        self._models: dict[tuple[str, str | None, str | None, bool], LanguageModel | None] = {}
+        self._candidates: dict[tuple[str, str | None, str | None, bool], Candidate] = {}
         self._specialized: dict[str | None, SpecializedModel | None] = {}
         self._providers: dict[str, Provider] = {}
-        self._by_model: dict[int, Provider] = {}  # by identity: a model stays in `_models` for as long
+        self._by_model: dict[int, Provider] = {}  # by identity: a model stays in `_candidates` for as long
 
     @cached_property
     def rules(self) -> Rules:
@@ -88,13 +88,13 @@ class Standing:
 
     def candidate(self, name: str, domain: str | None, choice: Choice) -> Candidate:
         """Return a model as it is asked under `choice`, or with the reason why it cannot be."""
-        model = self._model(name, domain, choice)
-        if model is None:
-            provider = name.partition("/")[0] if "/" in name else name
-            return Candidate(name, provider, None, unavailable(name))
-        scope = f"{self.live.environment}/model:{name}"
-        ceiling = Ceiling.of(scope, name, model.rate_limits, model.budgets, is_by_try=True)
-        return Candidate(name, model.provider, model, availability(model), ceiling)
+        key = (name, domain, choice.profile, choice.is_switch)
+        if key not in self._candidates:
+            self._candidates[key] = self._candidate(name, domain, choice)
+        candidate = self._candidates[key]
+        # What it needs of this machine, a variable or a file, is looked for each time.
+        reason = availability(candidate.model) if candidate.model else None
+        return candidate if reason is None else replace(candidate, skip_reason=reason)
 
     def provider(self, candidate: Candidate) -> Provider:
         """Return what asks a candidate; basic_nlp is given the retrieval over the lab's documents."""
@@ -110,15 +110,17 @@ class Standing:
             self._by_model[id(model)] = self._providers[key]
         return self._by_model[id(model)]
 
-    def _model(self, name: str, domain: str | None, choice: Choice) -> LanguageModel | None:
-        key = (name, domain, choice.profile, choice.is_switch)
-        if key not in self._models:
-            model = self.live.language_model(name, domain, choice)
-            if model is not None and model.weights is not None and not model.weights.gguf.startswith("env:"):
-                weights = model.weights.model_copy(update={"gguf": str(self.lab.root / model.weights.gguf)})
-                model = model.model_copy(update={"weights": weights})
-            self._models[key] = model
-        return self._models[key]
+    def _candidate(self, name: str, domain: str | None, choice: Choice) -> Candidate:
+        model = self.live.language_model(name, domain, choice)
+        if model is None:
+            provider = name.partition("/")[0] if "/" in name else name
+            return Candidate(name, provider, None, unavailable(name))
+        if model.weights is not None and not model.weights.gguf.startswith("env:"):
+            weights = model.weights.model_copy(update={"gguf": str(self.lab.root / model.weights.gguf)})
+            model = model.model_copy(update={"weights": weights})
+        scope = f"{self.live.environment}/model:{name}"
+        ceiling = Ceiling.of(scope, name, model.rate_limits, model.budgets, is_by_try=True)
+        return Candidate(name, model.provider, model, ceiling=ceiling)
 
     @contextmanager
     def readable(self) -> Iterator[None]:

@@ -53,7 +53,13 @@ def embed(texts: Sequence[str], candidate: Candidate, terms: Terms, means: Means
             means.door.settle(ticket, attempts[-1:], ending_of(attempts[-1], fault))
             left_s = ends_at - means.clock()
             step = decide(
-                fault.error_class, terms.decisions, len(attempts), candidate.retries, left_s, retry_after_s=fault.retry_after_s, draw=means.rng
+                fault.error_class,
+                terms.decisions,
+                len(attempts),
+                candidate.retries,
+                left_s,
+                retry_after_s=fault.retry_after_s,
+                draw=means.rng,
             )
             if left_s <= 0 or not isinstance(step, Retry):
                 raise RouteSpent("no vectors", attempts) from None

@@ -15,13 +15,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import gateway, startup, validation
+from benchmarks import gateway, router, startup, validation
 from benchmarks.measure import Figure
 
 # To add a topic: write a module with `figures(folder) -> list[Figure]` and name it here.
 TOPICS: dict[str, Callable[[Path], list[Figure]]] = {
     "startup": startup.figures,
     "validation": validation.figures,
+    "router": router.figures,
     "gateway": gateway.figures,
 }
 

@@ -42,7 +42,7 @@ class Spent:
 def spent(command: Sequence[str], cwd: Path) -> Spent:
     """Run `command` once in `cwd`, without the caller's LABMODELS_* variables and keys; a failed run is an error, not a fast one."""
     process = subprocess.Popen(
-        command, cwd=cwd, env=_environ(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=cwd, env=environ(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert process.stdout is not None
     output = process.stdout.read()
@@ -69,6 +69,7 @@ def best_of(rounds: int, commands: Mapping[str, Sequence[str]], cwd: Path) -> di
     return {name: Spent(min(run.cpu_s for run in taken), max(run.peak_mb for run in taken)) for name, taken in runs.items()}
 
 
-def _environ() -> dict[str, str]:
+def environ() -> dict[str, str]:
+    """Return the variables that a measured command gets."""
     kept = ("HOME", "LANG", "LC_ALL", "TMPDIR")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PATH": f"{BIN}:{os.defpath}", "COLUMNS": "80"}

@@ -58,6 +58,15 @@ def labmodels_commands() -> dict[str, Command]:
         ),
         _row("ask", ("ask", labs.QUESTION, "--env", labs.ENVIRONMENT), labs.deployed, labs.answered, audit=labs.ledger_is_sound),
         _row("feedback", ("feedback", "last", "good", "--reason", "it worked"), labs.asked, labs.opinions, audit=labs.ledger_is_sound),
+        _row(
+            "serve keys add",
+            ("serve", "keys", "add", "ci"),
+            labs.asked,
+            labs.keys,
+            ("serve", "keys", "add", "another"),
+            labs.ledger_is_sound,
+        ),
+        _row("serve keys revoke", ("serve", "keys", "revoke", "ci"), labs.keyed, labs.keys, audit=labs.ledger_is_sound),
         _row("router reset", ("router", "reset", "--env", labs.ENVIRONMENT), labs.tripped, labs.breaker, audit=labs.ledger_is_sound),
     ]
     return {row.name: row for row in rows}

@@ -109,6 +109,12 @@ def tripped(lab: Path) -> None:
             door.settle(ticket, (), Ending("dead", "overloaded"))
 
 
+def keyed(lab: Path) -> None:
+    """Deploy, ask, and make a key."""
+    asked(lab)
+    _run_well(lab, "serve", "keys", "add", "ci")
+
+
 def store(lab: Path) -> ReleaseStore:
     """Return the releases of `lab`."""
     return ReleaseStore(Lab(lab).environment_folder(ENVIRONMENT))
@@ -169,6 +175,11 @@ def opinions(lab: Path) -> str:
     """Return whether somebody said what they think of the answer."""
     answered(lab)
     return "given" if _rows(lab, "SELECT 1 FROM feedback JOIN attempts ON attempts.id = attempt_id") else "none"
+
+
+def keys(lab: Path) -> str:
+    """Return whether the gateway has a key that opens it."""
+    return "open to a key" if _rows(lab, "SELECT 1 FROM callers WHERE revoked_at IS NULL") else "no key"
 
 
 def breaker(lab: Path) -> str:

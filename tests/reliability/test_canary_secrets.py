@@ -116,7 +116,7 @@ RUNS: list[tuple[str, tuple[str, ...] | None, tuple[str, ...] | None]] = [
     ("models list", DEV, ("--env", "OPTION")),
     ("models pull", None, ("lab/OPTION",)),
     ("serve", None, ("--host", "0.0.0.0", *DEV)),
-    ("serve keys add", ("ci",), ("ci",)),
+    ("serve keys add", ("ci",), ("other", "--day", "OPTION")),
     ("serve keys list", (), None),
     ("serve keys revoke", ("ci",), ("OPTION",)),
     ("monitor", (), ("--since", "OPTION")),

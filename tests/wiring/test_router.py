@@ -329,3 +329,36 @@ def test_weights_below_the_lab_are_found_from_anywhere(lab, monkeypatch, tmp_pat
         outcome = router.ask(Question.of("Say something", target="local_llm"))
     assert outcome.attempts[-1].candidate == "local_llm" and not outcome.answer.degraded
     assert outcome.attempts[-1].output_tokens > 0 and outcome.attempts[-1].cost_pico_usd == 0
+
+
+HOSTED = """\
+kind: embedding_model
+name: hosted
+provider: openai
+model: text-embedding-3-small
+dimensions: 2
+max_tokens: 8000
+prices: {input: "$1 / 1M tokens", output: "$0 / 1M tokens"}
+rate_limits: {requests_per_minute: 3}
+domains:
+  notes: {group: text, sources: ["notes/**"]}
+"""
+
+
+def test_vectors_are_booked_retried_and_limited_like_answers_and_never_come_from_another_space(lab, cloud):
+    lab.write("configs/embedding_models/hosted.yaml", HOSTED)
+    deploy(lab)
+    with LabRouter(lab, "dev") as router:
+        cloud.plan.append("503")
+        assert len(router.embed("hosted", ["a", "four"], "notes").vectors) == 2
+        assert rows(lab, "SELECT candidate, outcome, error_class, domain, cost_source FROM attempts ORDER BY id") == [
+            ("hosted", "failed", "overloaded", "notes", None),
+            ("hosted", "ok", None, "notes", "config"),
+        ]
+        assert rows(lab, "SELECT sum(cost_pico_usd) > 0, sum(output_tokens) FROM attempts WHERE outcome = 'ok'") == [(1, 0)]
+        router.embed("hosted", ["b"])
+        with pytest.raises(NoProvider, match="hosted may use 3 requests a minute"):
+            router.embed("hosted", ["c"])
+        with pytest.raises(NoProvider, match="lab's own encoder"):
+            router.embed("text_embeddings", ["d"])
+    assert len(cloud.seen) == 3

@@ -220,7 +220,8 @@ class _Run:
                         break
                     if first_token_s is None:
                         first_token_s = self._means.clock() - began
-                    yield from self._hand_on(event, candidate)
+                    if self._is_streamed:
+                        yield from self._hand_on(event, candidate)
             answer = self._proven(candidate, answer)
         except ProviderFault as fault:
             self._book(ticket, begun.failed(fault, answer, self._means.clock() - began, first_token_s), fault)
@@ -236,7 +237,7 @@ class _Run:
             self._outcome = Outcome(self.id, answer, tuple(self._attempts), error)
         else:
             self._outcome = Outcome(self.id, answer, tuple(self._attempts))
-        if not candidate.capabilities.streaming:
+        if self._is_streamed and not candidate.capabilities.streaming:
             yield from self._hand_on_whole(answer, candidate)
         return None
 
@@ -258,7 +259,7 @@ class _Run:
         return bool(self._received) and self._terms.after_output == "continue"
 
     def _hand_on(self, event: Delta, candidate: Candidate) -> Iterator[RouteEvent]:
-        if not self._is_streamed or event == TextDelta(""):
+        if event == TextDelta(""):
             return
         if self._switch_reason is not None:
             policy: Literal["restart", "continue"] = "continue" if self._terms.after_output == "continue" else "restart"

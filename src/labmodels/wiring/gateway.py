@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from labmodels.config.schema.base import CUSTOM_MODELS
 from labmodels.gateway.backend import Listed, NotServed, UnknownModel
@@ -14,10 +14,9 @@ from labmodels.router.question import AUTO, OutOfScope
 from labmodels.wiring.router import LabRouter
 
 if TYPE_CHECKING:
-    from labmodels.config.schema.embedding_model import EmbeddingModel
     from labmodels.lab import Lab
     from labmodels.ledger.callers import Key
-    from labmodels.providers.protocol import Embeddings, Provider
+    from labmodels.providers.protocol import Embeddings
     from labmodels.router.outcome import Outcome, RouteEvent
     from labmodels.router.question import Caller, Question
     from labmodels.wiring.standing import Standing
@@ -31,9 +30,8 @@ class LabBackend:
     def __init__(self, lab: Lab, environment: str) -> None:
         self._router = LabRouter(lab, environment)
         self._lock = threading.Lock()
-        self._of: Standing | None = None  # what the following two were read from
+        self._of: Standing | None = None  # what the following was read from
         self._models: dict[str, Listed] = {}
-        self._embedders: dict[str, Provider] = {}
 
     def __enter__(self) -> LabBackend:
         return self
@@ -58,7 +56,9 @@ class LabBackend:
         if caller is not None and caller.domains and domain not in caller.domains:
             allowed = ", ".join(sorted(caller.domains))
             raise OutOfScope(f"the key {caller.name} does not open {model}", hint=f"it opens {allowed}: ask for a model of that name")
-        return name, self._embedder(standing, name).embed(texts)
+        if standing.embedder(name).model is None:
+            raise NotServed(f"{name} runs in the lab's own encoder, which does not answer here yet")
+        return name, self._router.embed(name, texts, domain, caller)
 
     def models(self) -> Mapping[str, Listed]:
         """Return what is live now and can be asked for, by name."""
@@ -83,7 +83,7 @@ class LabBackend:
         standing = self._router.standing()
         if standing is not self._of:
             with self._lock:
-                self._models, self._embedders, self._of = _listed(standing), {}, standing
+                self._models, self._of = _listed(standing), standing
         return standing
 
     def _require(self, name: str | None) -> None:
@@ -91,11 +91,6 @@ class LabBackend:
         listed = self._models.get(name or AUTO)
         if listed is None or listed.kind == "embedding_model":
             raise _unknown(name or "", [one.name for one in self._models.values() if one.kind != "embedding_model"])
-
-    def _embedder(self, standing: Standing, name: str) -> Provider:
-        if name not in self._embedders:
-            self._embedders[name] = _built(_declared(standing, name))
-        return self._embedders[name]
 
 
 def _listed(standing: Standing) -> dict[str, Listed]:
@@ -132,30 +127,6 @@ def _embedding(standing: Standing, model: str) -> tuple[str, str | None]:
         if model in domains[one]:
             return one, model
     raise _unknown(model, [*names, *(f"{one}/{domain}" for one in names for domain in domains[one])])
-
-
-def _declared(standing: Standing, name: str) -> EmbeddingModel:
-    from labmodels.config.schema import KINDS
-
-    return cast("EmbeddingModel", KINDS["embedding_model"].model.model_validate(standing.effective.content.values(name)))
-
-
-def _built(declared: EmbeddingModel) -> Provider:
-    """Return what asks an embedding model: a language model's adapter at the same address."""
-    from labmodels.config.schema.language_model import LanguageModel
-    from labmodels.providers.registry import build
-
-    if declared.provider != "openai":
-        raise NotServed(f"{declared.name} runs in the lab's own encoder, which does not answer here yet")
-    model = LanguageModel(
-        name=declared.name,
-        provider=declared.provider,
-        model=declared.model,
-        base_url=declared.base_url,
-        credentials=declared.credentials,
-        context_tokens=declared.max_tokens,
-    )
-    return build(model)
 
 
 def _unknown(name: str, known: Sequence[str]) -> UnknownModel:

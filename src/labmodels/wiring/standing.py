@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from labmodels.config.schema import KINDS
+from labmodels.config.schema.language_model import LanguageModel
 from labmodels.config.schema.performance_profile import Weights
 from labmodels.config.schema.specialized_model import SpecializedModel
 from labmodels.errors import StorageFault, Usage
@@ -20,6 +22,7 @@ from labmodels.router.quota import Ceiling
 from labmodels.wiring import retrieve
 
 if TYPE_CHECKING:
+    from labmodels.config.schema.embedding_model import EmbeddingModel
     from labmodels.providers.protocol import Provider
     from labmodels.releases.effective import Choice
     from labmodels.releases.store import ReleaseStore
@@ -46,6 +49,7 @@ class Standing:
         self.live = Live(store)
         self.effective = self.live.effective
         self._candidates: dict[tuple[str, str | None, str | None, bool], Candidate] = {}
+        self._embedders: dict[str, Candidate] = {}
         self._specialized: dict[str | None, SpecializedModel | None] = {}
         self._providers: dict[str, Provider] = {}
         self._by_model: dict[int, Provider] = {}  # by identity: a model stays in `_candidates` for as long
@@ -95,6 +99,30 @@ class Standing:
         # What it needs of this machine, a variable or a file, is looked for each time.
         reason = availability(candidate.model) if candidate.model else None
         return candidate if reason is None else replace(candidate, skip_reason=reason)
+
+    def embedder(self, name: str) -> Candidate:
+        """Return an embedding model as it is asked; one that runs in the lab's own encoder has no model to ask."""
+        if name not in self._embedders:
+            self._embedders[name] = self._embedder(name)
+        candidate = self._embedders[name]
+        return replace(candidate, skip_reason=availability(candidate.model)) if candidate.model else candidate
+
+    def _embedder(self, name: str) -> Candidate:
+        declared = cast("EmbeddingModel", KINDS["embedding_model"].model.model_validate(self.effective.content.values(name)))
+        if declared.provider != "openai":
+            return Candidate(name, declared.provider, None, "it runs in the lab's own encoder, which does not answer here yet")
+        model = LanguageModel(
+            name=declared.name,
+            provider=declared.provider,
+            model=declared.model,
+            base_url=declared.base_url,
+            credentials=declared.credentials,
+            context_tokens=declared.max_tokens,
+            rate_limits=declared.rate_limits,
+            prices=declared.prices,
+        )
+        ceiling = Ceiling.of(f"{self.live.environment}/model:{name}", name, model.rate_limits, model.budgets, is_by_try=True)
+        return Candidate(name, model.provider, model, None, ceiling)
 
     def provider(self, candidate: Candidate) -> Provider:
         """Return what asks a candidate; basic_nlp is given the retrieval over the lab's documents."""

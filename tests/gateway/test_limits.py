@@ -42,6 +42,23 @@ def test_no_place_is_ever_lost_or_given_twice(seed):
     assert (line.running, line.waiting, most) == (0, 0, 3)
 
 
+def test_whoever_gives_up_leaves_the_line_and_a_place_given_at_that_moment_goes_on():
+    async def run() -> None:
+        line = Line(Limits(running=1, wait_s=0.001))
+        await line.enter()
+        with pytest.raises(Fault):
+            await line.enter()
+        assert line.waiting == 0, "it gave up while the place was taken"
+        late = asyncio.create_task(line.enter())
+        await asyncio.sleep(0)
+        line.leave()  # the place is the late one's now
+        late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        assert line.running == 0
+
+    asyncio.run(run())
+
+
 def test_closing_sends_those_in_line_away_and_lets_nobody_in():
     async def run() -> None:
         line = Line(Limits(running=1))

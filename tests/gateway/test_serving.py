@@ -17,7 +17,7 @@ import pytest
 from labmodels.cli.app import run
 from labmodels.providers.loopback import TEXT
 from tests.gateway.serving import eventually, lab_at, providers, rows, serving
-from tests.labs import GPT4
+from tests.labs import FALLBACK, GPT4
 
 CHAT = "/v1/chat/completions"
 ASKED = {"model": "gpt-4", "messages": [{"role": "user", "content": "What is the answer?"}]}
@@ -118,6 +118,23 @@ def test_a_deployment_holds_from_the_next_request_on_and_a_request_in_flight_end
         openai.stopping.set()
         begun.join(30)
         assert [row.release for row in rows(lab)] == [1, 2], "in the order in which they began"
+
+
+@pytest.mark.parametrize(("policy", "is_whole"), [("continue", True), ("restart", False), ("terminate", False)])
+def test_a_stream_that_breaks_goes_on_unseen_or_ends_in_an_error_and_never_begins_anew(policy, is_whole, lab, behind, tmp_path):
+    openai, anthropic, variables = behind
+    lab.append(FALLBACK, f"\nafter_output: {policy}\n")
+    assert run(["deploy-config", "--all", "--yes", "--lab", str(lab.root), "--env", "dev"]) == 0
+    openai.plan.append("cut")
+    anthropic.reply = "and so on"
+    with serving(lab, folder=tmp_path, variables=variables) as gateway:
+        lines = gateway.post(CHAT, {**STREAMED, "model": "translation"}).text.strip().split("\n\n")
+    told = [json.loads(line.removeprefix("data: ")) for line in lines if not line.endswith("[DONE]")]
+    text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in told if "choices" in chunk)
+    assert text.startswith("The ") and ("and so on" in text) is is_whole
+    assert ("error" in told[-1], lines[-1].endswith("[DONE]")) == (not is_whole, is_whole)
+    if is_whole:
+        assert (told[-1]["labmodels"]["switches"], told[-1]["labmodels"]["candidate"]) == (1, "claude")
 
 
 # -- limits ----------------------------------------------------------------------------------------------------------------

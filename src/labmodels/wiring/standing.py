@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from labmodels.config.layers import MergeConflict
 from labmodels.config.schema.performance_profile import Weights
 from labmodels.config.schema.specialized_model import SpecializedModel
 from labmodels.errors import StorageFault, Usage
 from labmodels.lab import Lab
 from labmodels.providers.registry import availability, build, unavailable
+from labmodels.releases.effective import check
 from labmodels.releases.live import Live
 from labmodels.router.breaker import Rules
 from labmodels.router.candidates import Candidate
@@ -20,21 +25,30 @@ from labmodels.router.quota import Ceiling
 from labmodels.wiring import retrieve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labmodels.providers.protocol import Provider
     from labmodels.releases.effective import Choice
     from labmodels.releases.store import ReleaseStore
 
 
 def mark_of(store: ReleaseStore) -> tuple[Any, ...]:
-    """Return what differs when another release or another switch is live; two system calls."""
+    """Return what differs when another release or another switch is live; two system calls, and little else: every request looks."""
+    return _seen(os.readlink, store.pointer), _seen(_stamp, store.switches_file)
+
+
+def _seen(look: Callable[[Path], Any], path: Path) -> Any:
     try:
-        status = store.switches_file.stat()
-        switches = (status.st_ino, status.st_mtime_ns, status.st_size)
+        return look(path)
     except FileNotFoundError:
-        switches = None
+        return None
     except OSError as error:
-        raise StorageFault.of(error, f"read {store.switches_file}") from error
-    return store.live_folder(), switches
+        raise StorageFault.of(error, f"read {path}") from error
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Standing:
@@ -125,11 +139,6 @@ class Standing:
     @contextmanager
     def readable(self) -> Iterator[None]:
         """Say what is wrong with what is live: most often a LABMODELS__* variable of this shell. Raises Usage, StorageFault."""
-        from pydantic import ValidationError
-
-        from labmodels.config.layers import MergeConflict
-        from labmodels.releases.effective import check
-
         live = self.live
         try:
             yield

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import router, startup, validation
+from benchmarks import gateway, router, startup, validation
 from benchmarks.measure import Figure
 
 # To add a topic: write a module with `figures(folder) -> list[Figure]` and name it here.
@@ -23,6 +23,7 @@ TOPICS: dict[str, Callable[[Path], list[Figure]]] = {
     "startup": startup.figures,
     "validation": validation.figures,
     "router": router.figures,
+    "gateway": gateway.figures,
 }
 
 HERE = Path(__file__).resolve().parent

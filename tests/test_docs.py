@@ -12,6 +12,7 @@ import pytest
 
 from labmodels.cli.app import COMMANDS, run
 from labmodels.config.codes import CODES
+from labmodels.config.schema.fallback import DEFAULT_DECISIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -70,3 +71,9 @@ def test_every_page_is_reached_from_the_first_one():
             waiting += [(page.parent / target).resolve() for target in links.get(page, ()) if target.endswith(".md")]
     pages = {page for page in PAGES if page.is_relative_to(ROOT / "docs") and "decisions" not in page.parts and page.name != "log.md"}
     assert pages <= reached, pages - reached
+
+
+def test_the_page_on_routing_holds_the_default_decision_of_every_class():
+    page = (ROOT / "docs" / "routing.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| `(\w+)` \| .* \| `(\w+)` \|$", page, re.MULTILINE))
+    assert table == DEFAULT_DECISIONS

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from labmodels.cli.app import COMMANDS
 from labmodels.config.catalog import load
 from labmodels.config.diagnostics import Severity
 from labmodels.config.layers import merge
@@ -209,7 +210,7 @@ def commands(text: str) -> set[str]:
 @cache
 def help_of(command: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "labmodels", command, "--help"],
+        [sys.executable, "-m", "labmodels", *command.split(), "--help"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -225,7 +226,8 @@ def test_every_command_and_flag_in_a_page_exists(page):
     for line in commands(text_of(page)):
         words = line.partition(" #")[0].split()
         if not words[0].startswith("-"):
-            offered = set(re.findall(r"--?[a-z][a-z-]*", help_of(words[0])))
+            command = next(name for count in (3, 2, 1) if (name := " ".join(words[:count])) in COMMANDS)
+            offered = set(re.findall(r"--?[a-z][a-z-]*", help_of(command)))
             assert {word.partition("=")[0] for word in words if re.match(r"--?[a-z]", word)} <= offered, line
 
 

@@ -171,7 +171,7 @@ def made(kind: type[LabmodelsError]) -> LabmodelsError:
         return kind(*words[kind])
     if kind is InvalidConfiguration:
         return kind(f"the fact with {SECRET}", [])
-    return kind(f"the fact with {SECRET}", *([[]] if kind.__name__ == "RouteSpent" else []))
+    return kind(f"the fact with {SECRET}", *([[]] if kind.__name__ in ("RouteSpent", "Interrupted") else []))
 
 
 def fails_with(monkeypatch, error: BaseException) -> None:

@@ -262,13 +262,113 @@ def test_json_holds_the_answer_its_sources_and_every_attempt(lab, capsys):
         "candidate",
         "model_returned",
         "is_cached",
+        "is_recorded",
         "arm",
         "sources",
         "attempts",
     } == set(told)
     assert (told["schema_version"], told["environment"], told["candidate"], told["degraded"]) == (1, "dev", "basic_nlp", True)
     assert told["sources"][0]["path"] == "docs/releases.md"
-    assert {"id", "candidate", "provider", "outcome", "error_class", "reason", "latency_s"} == set(told["attempts"][0])
+    known = {"id", "candidate", "provider", "outcome", "error_class", "reason", "latency_s"}
+    assert known < set(told["attempts"][0])
+    assert told["attempts"][-1]["cost_usd"] == "0" and told["attempts"][-1]["cost_source"] == "built-in"
+
+
+# -- options -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_streamed_answer_is_the_same_text_and_ends_with_a_line(lab, openai, capsys):
+    assert run(["ask", "hi", "--model", "gpt-4", "--stream"]) == 0
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == (TEXT + "\n", "answered by gpt-4\n")
+
+
+def test_a_stream_as_json_is_one_event_a_line(lab, openai, capsys):
+    assert run(["ask", "hi", "--model", "gpt-4", "--stream", "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == ["delta"] * 4 + ["answered"]
+    assert "".join(event["text"] for event in events[:-1]) == events[-1]["answer"] == TEXT
+    assert all(event["schema_version"] == 1 for event in events)
+
+
+def test_a_stream_that_breaks_after_its_first_output_is_no_answer(lab, openai, anthropic, capsys):
+    openai.plan.append("cut")
+    assert run(["ask", "hi", "--domain", "text_generation", "--stream"]) == 7
+    shown = capsys.readouterr()
+    assert TEXT.startswith(shown.out.rstrip("\n")) and shown.out.endswith("\n")
+    assert "the answer broke off after its first output: gpt-4 failed (truncated" in shown.err
+    assert anthropic.seen == []
+
+
+def test_files_go_along_as_blocks_and_images_as_parts(lab, openai, capsys, tmp_path):
+    notes, picture = tmp_path / "notes.md", tmp_path / "picture.png"
+    notes.write_text("# Notes\n\nThe pond is deep.\n")
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 32)
+    assert run(["ask", "What is this?", "--model", "gpt-4", "--file", str(notes), "--file", str(picture)]) == 0
+    text, image = openai.seen[-1].body["messages"][-1]["content"]
+    assert text["text"] == f"What is this?\n\n--- {notes}\n# Notes\n\nThe pond is deep.\n\n--- end of {notes}"
+    assert image["image_url"]["url"].startswith("data:image/png;base64,iVBOR")
+    capsys.readouterr()
+    assert run(["ask", "How deep is the pond?", "--model", "basic_nlp", "--file", str(notes)]) == 0
+    assert f"[{notes}:3]" in capsys.readouterr().out
+
+
+def test_an_image_skips_what_cannot_see(lab, capsys, monkeypatch, tmp_path):
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    with Loopback() as local:
+        monkeypatch.setenv("LOCAL_LLM_BASE_URL", local.openai_url)
+        assert run(["ask", "hi", "--domain", "text_generation", "--file", str(picture)]) == 7
+        assert local.seen == []
+    assert "local_llm skipped (it cannot do vision)" in capsys.readouterr().err
+
+
+def test_a_schema_is_asked_for_and_what_does_not_meet_it_is_no_answer(lab, openai, anthropic, capsys, tmp_path):
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"type": "object", "required": ["depth"]}))
+    openai.reply, anthropic.reply = "very deep", '{"depth": 4}'
+    assert run(["ask", "How deep?", "--schema", str(schema)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == '{"depth": 4}\n' and "gpt-4 failed: gpt-4: the answer is no JSON" in shown.err
+    assert openai.seen[-1].body["response_format"]["type"] == "json_schema"
+
+
+def test_local_only_asks_no_cloud_and_max_cost_nobody_too_dear(lab, openai, anthropic, capsys):
+    assert run(["ask", "How do I roll back a release?", "--domain", "documentation", "--local-only"]) == 0
+    assert run(["ask", "How do I roll back a release?", "--domain", "documentation", "--max-cost", "0.00001"]) == 0
+    assert capsys.readouterr().err.count("answered by basic_nlp") == 2
+    assert openai.seen == anthropic.seen == []
+
+
+@pytest.mark.parametrize(
+    ("words", "fact"),
+    [
+        (["--file", "nowhere"], "--file nowhere: No such file or directory"),
+        (["--file", "."], "--file .: Is a directory"),
+        (["--schema", "nowhere"], "--schema nowhere: No such file or directory"),
+        (["--max-cost", "cheap"], "--max-cost cheap is no amount"),
+    ],
+)
+def test_a_slip_in_an_option_asks_nobody(words, fact, lab, openai, capsys):
+    assert run(["ask", "hi", *words]) == 2
+    assert fact in capsys.readouterr().err and openai.seen == []
+
+
+@pytest.mark.parametrize(("content", "fact"), [(b"\xff\xfe\0x", "neither UTF-8 text nor an image"), (b"x" * (5 << 20), "larger than 4 MB")])
+def test_a_file_that_no_model_reads_is_refused(content, fact, lab, openai, capsys, tmp_path):
+    path = tmp_path / "odd"
+    path.write_bytes(content)
+    assert run(["ask", "hi", "--file", str(path)]) == 2
+    assert fact in capsys.readouterr().err and openai.seen == []
+
+
+@pytest.mark.parametrize(("text", "fact"), [("[1]", "holds no object"), ("{", "is no JSON"), ('{"type": "banana"}', "no JSON Schema")])
+def test_a_schema_that_is_none_is_refused_before_anybody_is_asked(text, fact, lab, openai, capsys, tmp_path):
+    path = tmp_path / "schema.json"
+    path.write_text(text)
+    assert run(["ask", "hi", "--schema", str(path)]) == 2
+    assert fact in capsys.readouterr().err and openai.seen == []
+    assert not lab.ledger_file.exists() or rows(lab) == []
 
 
 # -- the ledger ------------------------------------------------------------------------------------------------------------

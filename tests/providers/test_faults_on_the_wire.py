@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from labmodels.config.schema.language_model import Capabilities, Credentials, LanguageModel, Parameters, Timeouts
-from labmodels.providers.loopback import TEXT, Loopback
-from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, Usage
+from labmodels.providers.loopback import ADDRESSES, FAULTS, TEXT, Loopback
+from labmodels.providers.loopback_answers import input_tokens, tokens
+from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, ToolCallDelta, Usage
 from labmodels.providers.registry import build
+from tests.providers.conversations import assembled
 
 KEY = "canary-9f2c-not-a-real-key-51aa"
 ENVIRON = {"TEST_KEY": KEY}
 FAST = Timeouts(connect="500 ms", first_token="200 ms", between_tokens="200 ms", total="500 ms")
 MIDWAY = Timeouts(connect="5 s", first_token="5 s", between_tokens="200 ms", total="5 s")
 SLOW = Timeouts(connect="5 s", first_token="20 s", between_tokens="20 s", total="20 s")
+PATIENT = Timeouts(connect="5 s", first_token="100 s", between_tokens="20 s", total="110 s")
 UNSENDABLE = "canary-9f2c\r\nx-injected: yes"
 REQUEST = Request((Message("system", "Be brief."), Message("user", "What is the answer?")))
 
@@ -48,8 +56,9 @@ def ask(provider, mode: str, request: Request = REQUEST) -> Answer:
     if mode == "plain":
         return provider.complete(request)
     *deltas, finished = provider.stream(request)
-    assert isinstance(finished, Finished) and all(isinstance(delta, TextDelta) for delta in deltas)
-    assert "".join(delta.text for delta in deltas) == finished.answer.text
+    assert isinstance(finished, Finished)
+    assert "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)) == finished.answer.text
+    assert assembled(delta for delta in deltas if isinstance(delta, ToolCallDelta)) == finished.answer.tool_calls
     return finished.answer
 
 
@@ -67,6 +76,10 @@ EXPECTED = {
     "silent": ("timeout_total", "timeout_first_token"), "drip": ("timeout_total", "timeout_first_token"),
     "drip_error": ("timeout_total", "timeout_first_token"),
     "no_terminator": (None, "truncated"), "no_choices": ("malformed", None), "wrong_type": (None, "malformed"),
+    "empty_choices": {"openai": ("malformed", "truncated"), "anthropic": "empty"}, "no_usage": None, "length": None,
+    "no_calls": "malformed", "tool_calls": None, "tool_calls+cut": "truncated", "tool_calls+clean_eof": "truncated",
+    "tool_calls+no_finish": "truncated",
+    "tool_calls+in_band_error": (None, "overloaded"), "tool_calls+silent_midway": (None, "timeout_between_tokens"),
     "silent_midway": (None, "timeout_between_tokens"), "in_band_error": (None, "overloaded"), "bad_event": (None, "malformed"),
     "content_filter": {"openai": "content_filtered", "anthropic": "refusal"},
     "context_full": {"openai": None, "anthropic": "context_overflow"},
@@ -74,7 +87,15 @@ EXPECTED = {
 
 
 # Faults of time get short limits, below what they last; the others long ones, so that a busy machine changes no class.
-LIMITS = dict.fromkeys(["drip_headers", "slow_headers", "silent", "drip", "drip_error"], FAST) | {"silent_midway": MIDWAY}
+LIMITS = dict.fromkeys(["drip_headers", "slow_headers", "silent", "drip", "drip_error"], FAST) | dict.fromkeys(
+    ["silent_midway", "tool_calls+silent_midway"], MIDWAY
+)
+FINISHES = {"no_finish", "clean_eof", "length", "content_filter", "context_full", "odd_finish", "empty", "no_terminator"}
+OWN_TESTS = {*ADDRESSES, "echo_key", "short"}
+
+
+def test_every_fault_of_the_loopback_provider_has_its_class():
+    assert EXPECTED.keys() | OWN_TESTS >= FAULTS
 
 
 @pytest.mark.parametrize("mode", ["plain", "stream"])
@@ -87,7 +108,8 @@ def test_a_fault_becomes_its_class_within_the_time_and_shows_no_key(loopback, fa
     loopback.plan.append(fault)
     seen = len(loopback.seen)
     if expected is None:
-        assert ask(provider_at(loopback, provider), mode).text == TEXT
+        answer = ask(provider_at(loopback, provider), mode)
+        assert answer.text == ("" if answer.tool_calls else TEXT)
     else:
         with pytest.raises(ProviderFault) as caught:
             ask(provider_at(loopback, provider, timeouts=LIMITS.get(fault, SLOW)), mode)
@@ -98,19 +120,40 @@ def test_a_fault_becomes_its_class_within_the_time_and_shows_no_key(loopback, fa
 
 @pytest.mark.parametrize("mode", ["plain", "stream"])
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://127.0.0.1:{port}/v1", "connection"),
-        ("http://no-such-host.invalid/v1", "connection"),
-        ("http://127.0.0.1:1/v1", "connection"),
-    ],
-    ids=["tls", "dns", "refused"],
-)
-def test_what_cannot_be_reached_is_a_connection_fault(loopback, url, expected, provider, mode):
+@pytest.mark.parametrize("fault", ADDRESSES)
+def test_what_cannot_be_reached_is_a_connection_fault(loopback, fault, provider, mode):
     with pytest.raises(ProviderFault) as caught:
-        ask(build(model(provider, url.format(port=loopback.port), SLOW), ENVIRON), mode)
-    assert caught.value.error_class == expected, str(caught.value)
+        ask(build(model(provider, loopback.address(provider, fault), SLOW), ENVIRON), mode)
+    assert caught.value.error_class == "connection", str(caught.value)
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS - {"silent_midway", "in_band_error", "bad_event", "no_calls", "tool_calls"}))
+def test_a_fault_of_an_embedding_is_typed_as_that_of_an_answer(loopback, fault):
+    expected = EXPECTED.get(fault, {"short": "malformed", "echo_key": "auth"}.get(fault, "connection"))
+    expected = expected["openai"] if isinstance(expected, dict) else expected
+    expected = expected[0] if isinstance(expected, tuple) else expected
+    if fault in FINISHES:  # a vector has none
+        expected = None
+    if fault == "oversized":  # vectors are: it is only blank
+        expected = "empty"
+    loopback.plan.append(fault)
+    asked = build(model("openai", loopback.address("openai", fault), LIMITS.get(fault, SLOW)), ENVIRON)
+    if fault in ADDRESSES:
+        loopback.plan.clear()
+    if expected is None:
+        assert len(asked.embed(["a", "bcd"]).vectors) == 2
+    else:
+        with pytest.raises(ProviderFault) as caught:
+            asked.embed(["a", "bcd"])
+        assert caught.value.error_class == expected, str(caught.value)
+
+
+@pytest.mark.parametrize("vector", ["[1e400]", "[NaN]", "[1" + "0" * 400 + "]", '["x"]', "7"])
+def test_a_vector_of_what_is_no_number_is_malformed(loopback, vector):
+    loopback.plan.append([{"data": [{"index": 0, "embedding": json.loads(vector)}], "model": "m"}])
+    with pytest.raises(ProviderFault) as caught:
+        provider_at(loopback, "openai").embed(["a"])
+    assert caught.value.error_class == "malformed"
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
@@ -128,8 +171,9 @@ def test_limits_hold_through_a_proxy_too(loopback, provider, monkeypatch):
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
 def test_an_answer_comes_whole_with_its_usage_and_ids(loopback, provider, mode):
     answer = ask(provider_at(loopback, provider), mode)
-    written = None if provider == "openai" else 3
-    assert answer == Answer(TEXT, "stop", Usage(20, 5, written, 6, None), "some-model", "req-1")
+    told = input_tokens(loopback.seen[-1].body)
+    written = None if provider == "openai" else told // 8
+    assert answer == Answer(TEXT, "stop", Usage(told, told // 4, written, tokens(TEXT), None), "some-model", "req-1")
 
 
 @pytest.mark.parametrize("mode", ["plain", "stream"])
@@ -225,3 +269,60 @@ def test_a_key_that_no_header_can_carry_is_a_fault_that_does_not_show_it(loopbac
         build(model(provider, loopback.openai_url), {"TEST_KEY": UNSENDABLE}).complete(REQUEST)
     assert caught.value.error_class == "invalid_request"
     assert "canary" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_calls_one_after_the_other_share_a_connection(provider, mode):
+    with Loopback() as loopback:
+        target = provider_at(loopback, provider)
+        for _ in range(3):
+            ask(target, mode)
+        assert loopback.connections == 1
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_key_and_an_address_that_change_are_used_at_once(loopback, provider):
+    environ = {"TEST_KEY": "canary-first-key", "TEST_URL": loopback.address(provider)}
+    target = build(model(provider, "env:TEST_URL"), environ)
+    for key in ("canary-first-key", "canary-second-key"):
+        environ["TEST_KEY"] = key
+        target.complete(REQUEST)
+        assert loopback.seen[-1].headers["authorization"] == f"Bearer {key}"
+    with Loopback() as moved:
+        environ["TEST_URL"] = moved.address(provider)
+        target.complete(REQUEST)
+        assert len(moved.seen) == 1
+    kept = target._service._known
+    assert "canary" not in repr(kept) + repr(vars(kept[1]._client))
+
+
+@pytest.mark.parametrize("mode", ["plain", "stream"])
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_two_hundred_threads_may_ask_one_adapter_at_once(provider, mode):
+    with Loopback() as loopback, ThreadPoolExecutor(200) as threads:
+        loopback.plan.extend(["slow_headers"] * 200)
+        target = build(model(provider, loopback.address(provider), PATIENT), ENVIRON)
+        asked = [threads.submit(ask, target, mode) for _ in range(200)]
+        assert loopback.has_seen(200) and not any(one.done() for one in asked), "none waits for another's connection"
+        loopback.stopping.set()
+        assert {type(one.exception()) for one in asked} == {ProviderFault}
+        assert {one.result().text for one in [threads.submit(ask, target, mode) for _ in range(400)]} == {TEXT}
+
+
+_words = st.sampled_from(["message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta", "tool_use"])
+_scalars = st.none() | st.booleans() | st.integers(-1, 2) | st.sampled_from(["", "x", "stop", "tool_calls", "end_turn"]) | _words
+_names = st.sampled_from(
+    ["type", "index", "delta", "content_block", "message", "usage", "choices", "content", "tool_calls", "function", "function_call", "id",
+     "name", "arguments", "input", "text", "partial_json", "finish_reason", "stop_reason", "model", "refusal", "prompt_tokens", "error"]
+)  # fmt: skip
+_values = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_names, inner, max_size=4), max_leaves=12)
+_events = st.lists(st.dictionaries(_names, _values, min_size=1, max_size=4), min_size=1, max_size=4)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_events, st.sampled_from(["openai", "anthropic"]), st.sampled_from(["plain", "stream"]))
+def test_whatever_objects_a_service_sends_it_is_an_answer_or_a_fault(loopback, events, provider, mode):
+    loopback.plan.append(events)
+    with suppress(ProviderFault):
+        assert isinstance(ask(provider_at(loopback, provider), mode), Answer)

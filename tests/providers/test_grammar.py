@@ -128,7 +128,7 @@ def test_what_cannot_be_promised_is_refused_by_name(babbler, schema, named):
         grammar_of(schema)
     with pytest.raises(ProviderFault, match=named) as caught:
         babbler.complete(Request((Message("user", "x"),), json_schema=schema))
-    assert caught.value.error_class == "invalid_request"
+    assert caught.value.error_class == "check_failed"
 
 
 def test_a_schema_nested_without_end_is_refused():

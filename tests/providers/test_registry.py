@@ -41,7 +41,7 @@ def test_a_model_that_cannot_be_asked_says_what_is_missing(declared, environ, re
 def test_weights_are_loaded_here_and_their_file_must_be_there(tmp_path):
     file = tmp_path / "tiny.gguf"
     absent = f"the file {file} is not there: labmodels models pull"
-    by_path = model("llama_cpp", weights=LocalWeights(gguf=str(file)), base_url="http://127.0.0.1:1")
+    by_path = model("llama_cpp", weights=LocalWeights(gguf=str(file)))
     by_variable = model("llama_cpp", weights=LocalWeights(gguf="env:TINY"))
     assert availability(by_variable, {}) == "TINY is not set"
     assert availability(by_path, {}) == availability(by_variable, {"TINY": str(file)}) == absent

@@ -56,12 +56,29 @@ def labmodels_commands() -> dict[str, Command]:
             labs.deployed,
             labs.switched,
         ),
+        _row("ask", ("ask", labs.QUESTION, "--env", labs.ENVIRONMENT), labs.deployed, labs.answered, audit=labs.ledger_is_sound),
+        _row("feedback", ("feedback", "last", "good", "--reason", "it worked"), labs.asked, labs.opinions, audit=labs.ledger_is_sound),
+        _row(
+            "serve keys add",
+            ("serve", "keys", "add", "ci"),
+            labs.asked,
+            labs.keys,
+            ("serve", "keys", "add", "another"),
+            labs.ledger_is_sound,
+        ),
+        _row("serve keys revoke", ("serve", "keys", "revoke", "ci"), labs.keyed, labs.keys, audit=labs.ledger_is_sound),
+        _row("router reset", ("router", "reset", "--env", labs.ENVIRONMENT), labs.tripped, labs.breaker, audit=labs.ledger_is_sound),
     ]
     return {row.name: row for row in rows}
 
 
 def _row(
-    name: str, words: tuple[str, ...], prepare: Callable[[Path], None], read: Callable[[Path], str], then: tuple[str, ...] = ()
+    name: str,
+    words: tuple[str, ...],
+    prepare: Callable[[Path], None],
+    read: Callable[[Path], str],
+    then: tuple[str, ...] = (),
+    audit: Callable[[Path], None] = labs.audit,
 ) -> Command:
     program = (*PYTHON, "labmodels")
-    return Command(name, (*program, *words), prepare, read, labs.audit, (*program, *then) if then else ())
+    return Command(name, (*program, *words), prepare, read, audit, (*program, *then) if then else ())

@@ -8,19 +8,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
 
 from labmodels.lab import Lab
+from labmodels.ledger.record import Ledger
 from labmodels.releases.history import history
 from labmodels.releases.live import Live
 from labmodels.releases.store import ReleaseStore
+from labmodels.router.admission import Admission, Ending, Entry, Ticket
+from labmodels.router.breaker import Rules
+from labmodels.router.quota import Need
 
 REPOSITORY = Path(__file__).parents[2]
 ENVIRONMENT = "dev"
 KEY = "gpt-4.parameters.temperature"
+QUESTION = "how do I roll back a release?"
 BACK_TO_THE_FIRST = ("rollback", "1", "--env", ENVIRONMENT, "--yes")
 
 
@@ -85,6 +91,30 @@ def deployed_twice(lab: Path) -> None:
     _run_well(lab, "deploy-config", "language_models/gpt4_config.yaml", "--env", ENVIRONMENT, "--yes", "--set", f"{KEY}=0.3")
 
 
+def asked(lab: Path) -> None:
+    """Deploy, and ask a question."""
+    deployed(lab)
+    _run_well(lab, "ask", QUESTION, "--env", ENVIRONMENT)
+
+
+def tripped(lab: Path) -> None:
+    """Deploy, and let a model fail until its breaker opens."""
+    asked(lab)
+    with Ledger(Lab(lab).ledger_file) as ledger:
+        door = Admission(ledger, Rules(threshold=3))
+        entry = Entry(f"{ENVIRONMENT}/gpt-4", (), Need(0, 0))
+        for _ in range(3):
+            ticket = door.admit(entry)
+            assert isinstance(ticket, Ticket)
+            door.settle(ticket, (), Ending("dead", "overloaded"))
+
+
+def keyed(lab: Path) -> None:
+    """Deploy, ask, and make a key."""
+    asked(lab)
+    _run_well(lab, "serve", "keys", "add", "ci")
+
+
 def store(lab: Path) -> ReleaseStore:
     """Return the releases of `lab`."""
     return ReleaseStore(Lab(lab).environment_folder(ENVIRONMENT))
@@ -115,6 +145,54 @@ def _see_that_sources_are_whole(releases: ReleaseStore, folder: Path) -> None:
         assert releases.live_folder() != folder, "files of the live release are missing"
         return
     assert recorded and found == recorded, "sources of the live release are not what its manifest says"
+
+
+def _rows(lab: Path, query: str) -> list[tuple]:
+    """Read the ledger by itself, without the product's code; nothing before there is one."""
+    path = Lab(lab).ledger_file
+    if not path.exists():
+        return []
+    connection = sqlite3.connect(path, timeout=10)
+    try:
+        if not connection.execute("SELECT name FROM sqlite_master WHERE name = 'windows'").fetchall():
+            return []
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def answered(lab: Path) -> str:
+    """Return whether somebody was answered; raise when a request has left a part of its rows: they are written together."""
+    outcomes = _rows(
+        lab, "SELECT request_id, group_concat(candidate || ' ' || outcome, ', ') FROM (SELECT * FROM attempts ORDER BY id) GROUP BY 1"
+    )
+    partial = [rows for _, rows in outcomes if rows != "gpt-4 skipped, claude skipped, local_llm skipped, basic_nlp ok"]
+    assert not partial, f"a request has left a part of its rows: {partial}"
+    return "answered" if outcomes else "nobody asked"
+
+
+def opinions(lab: Path) -> str:
+    """Return whether somebody said what they think of the answer."""
+    answered(lab)
+    return "given" if _rows(lab, "SELECT 1 FROM feedback JOIN attempts ON attempts.id = attempt_id") else "none"
+
+
+def keys(lab: Path) -> str:
+    """Return whether the gateway has a key that opens it."""
+    return "open to a key" if _rows(lab, "SELECT 1 FROM callers WHERE revoked_at IS NULL") else "no key"
+
+
+def breaker(lab: Path) -> str:
+    """Return what the next request would meet."""
+    with Ledger(Lab(lab).ledger_file) as ledger:
+        return "open" if Admission(ledger, Rules(threshold=3)).breakers(f"{ENVIRONMENT}/") else "closed"
+
+
+def ledger_is_sound(lab: Path) -> None:
+    """Raise when the ledger is not in order, or the release is not."""
+    audit(lab)
+    assert _rows(lab, "PRAGMA integrity_check") == [("ok",)]
+    answered(lab)
 
 
 def audit(lab: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labmodels.config.schema.language_model import Capabilities, OutputCheck, Retries
+from labmodels.errors import StorageFault
 from labmodels.ledger.record import Ledger
 from labmodels.providers.protocol import Answer, Finished, Message, ProviderFault, Request, TextDelta, ToolCall, ToolCallDelta, Usage
 from labmodels.router.admission import Admission
@@ -164,6 +165,20 @@ def test_a_check_that_fails_after_output_was_seen_is_a_break_like_any_other():
     events = list(events)
     assert [event.policy for event in events if isinstance(event, Switched)] == ["restart"]
     assert events[-1].outcome.answer.text == "a longer answer"
+
+
+def test_an_answer_that_cannot_be_recorded_is_given_all_the_same_and_says_so():
+    class FullDisk(OpenDoor):
+        def settle(self, ticket, attempts, ending, more=()):
+            if attempts[-1].outcome == "ok":
+                raise StorageFault("cannot write /lab/ledger.db: disk full")
+            super().settle(ticket, attempts, ending, more)
+
+    clock, rows = Clock(), []
+    providers = {"a": Pieces(clock, [fault("auth")]), "b": Pieces(clock, ["The ", "answer"])}
+    means = Means(lambda one: providers[one.name], FullDisk(rows), clock=clock, sleep=clock.sleep)
+    *deltas, last = stream(REQUEST, [candidate("a"), candidate("b")], Terms(OCCASION, 60.0), means)
+    assert text_of(deltas) == "The answer" and "disk full" in str(last.outcome.unrecorded)
 
 
 def test_a_model_whose_breaker_is_open_is_asked_last_and_only_if_nobody_else_could(tmp_path):

@@ -147,13 +147,15 @@ def _require_command(arguments: Sequence[str]) -> None:
     from difflib import get_close_matches
 
     group = next((group for group in GROUPS if f"{name} ".startswith(f"{group} ")), "")
-    verbs = [command for command in COMMANDS if command.startswith(f"{group} ")] if group else list(COMMANDS)
+    above = f"{group} " if group else ""
+    verbs = [command.removeprefix(above) for command in (*COMMANDS, *GROUPS) if command.startswith(above)]
     if name == group:
-        raise Usage(f"{group} wants a verb", hint=f"one of {', '.join(verb.removeprefix(f'{group} ') for verb in verbs)}")
-    by_part = {part: command for command in reversed(verbs) for part in (command.partition("-")[0], command)}
-    close = [command for command in verbs if command.startswith(name)] or get_close_matches(name, by_part, n=1)
-    hint = f"did you mean {by_part[close[0]]}?" if close else " ".join(["labmodels", *group.split(), "--help lists the commands"])
-    raise Usage(f"no command is called {name}", hint=hint)
+        raise Usage(f"{group} wants a verb", hint=f"one of {', '.join(verbs)}")
+    wanted = name.removeprefix(above)
+    by_part = {part: verb for verb in reversed(verbs) for part in (verb.partition("-")[0], verb)}
+    close = [verb for verb in verbs if verb.startswith(wanted)] or get_close_matches(wanted, by_part, n=1)
+    listing = f"labmodels {above}--help lists the commands"
+    raise Usage(f"no command is called {name}", hint=f"did you mean {above}{by_part[close[0]]}?" if close else listing)
 
 
 # -- ending ----------------------------------------------------------------------------------------------------------------

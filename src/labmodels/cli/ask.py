@@ -76,7 +76,12 @@ def ask(
             _print(environment, outcome, json)
     if not json:
         _say_who(outcome)
-    return ExitCode.OK
+    if outcome.unrecorded is None:
+        return ExitCode.OK
+    if not json:
+        raise outcome.unrecorded
+    say(str(outcome.unrecorded))  # stdout holds the answer already, marked as not recorded
+    return outcome.unrecorded.exit_code
 
 
 # -- what is asked -------------------------------------------------------------------------------------------------------
@@ -229,6 +234,7 @@ def _as_json(environment: str, outcome: Outcome) -> dict[str, object]:
         "model_returned": answer.model_returned,
         "is_cached": winner.is_cached,
         "arm": winner.arm,
+        "is_recorded": outcome.unrecorded is None,
         "sources": [
             {"path": source.path, "line": source.line, "end_line": source.end_line, "text": source.text} for source in answer.sources
         ],

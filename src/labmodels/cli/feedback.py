@@ -21,7 +21,8 @@ class Verdict(StrEnum):
 
 
 Attempt = Annotated[
-    str, typer.Argument(metavar="ATTEMPT", help="The attempt's id, or its request's, as ask --json prints them.", show_default=False)
+    str,
+    typer.Argument(metavar="ATTEMPT", help="The attempt's id, or its request's, as ask --json prints them; or last.", show_default=False),
 ]
 Opinion = Annotated[Verdict, typer.Argument(metavar="good|bad", help="What you think of it.", show_default=False)]
 Correction = Annotated[

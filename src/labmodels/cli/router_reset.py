@@ -10,7 +10,7 @@ from labmodels.cli.options import Environment, Json, environment_of
 from labmodels.errors import ExitCode, Usage
 from labmodels.lab import Lab
 
-Models = Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="Whose breakers; else all.", show_default=False)]
+Models = Annotated[list[str] | None, typer.Argument(metavar="MODEL...", help="Whose breakers; else all.", show_default=False)]
 
 
 def router_reset(lab: Lab, models: Models = None, env: Environment = None, json: Json = False) -> int:

@@ -11,7 +11,7 @@ from labmodels.config.catalog import Document
 from labmodels.config.declared import DeclaredState, Fault
 from labmodels.config.diagnostics import Severity
 from labmodels.config.reader import KeyPath
-from labmodels.config.schema.base import CUSTOM_MODELS
+from labmodels.config.schema.base import CUSTOM_MODELS, flag
 
 if TYPE_CHECKING:
     from labmodels.config.schema.lab_file import LabFile
@@ -99,7 +99,7 @@ def _language_models(state: DeclaredState) -> Iterator[Fault]:
         if is_valid and values.get("prices") is None and any(amount is not None for amount in (values.get("budgets") or {}).values()):
             hint = "add prices:, or remove the budget: spending that cannot be counted cannot be limited"
             yield Fault("LM308", Severity.ERROR, f"{document.name} has a budget but no prices", document, ("budgets",), hint)
-        if is_valid and values.get("local") and values.get("base_url") is None and values.get("weights") is None:
+        if is_valid and flag(values.get("local")) is True and values.get("base_url") is None and values.get("weights") is None:
             hint = "give the base_url of the lab's own server, or weights; or say local: false"
             fact = f"{document.name} says local, but is asked at the provider's own address"
             yield Fault("LM310", Severity.ERROR, fact, document, ("local",), hint)

@@ -90,13 +90,13 @@ class _Writing:
 
     def note(self, message: Mapping[str, Any]) -> None:
         """Keep the model, the stop reason and the usage where a message or a delta has them; usage counts are cumulative."""
-        self._model = message.get("model") or self._model
+        self._model = _text(message.get("model")) or self._model
         self._stop_reason = message.get("stop_reason") or self._stop_reason
         self._counts |= {name: value for name, value in _object(message.get("usage")).items() if value is not None}
 
     def take_event(self, event: Mapping[str, Any]) -> list[Delta]:
         """Add an event, tell the watch how much it brought, and return its pieces."""
-        kind, index = event.get("type"), event.get("index")
+        kind, index = event.get("type"), _index(event.get("index"))
         if kind == "ping":  # a service that only says that it lives makes no progress
             return []
         pieces, delta = [], _object(event.get("delta"))
@@ -114,7 +114,7 @@ class _Writing:
         self._exchange.watch.wrote("".join(piece for piece in written if isinstance(piece, str)))
         return pieces
 
-    def begin_block(self, index: object, block: Mapping[str, Any]) -> list[Delta]:
+    def begin_block(self, index: int | None, block: Mapping[str, Any]) -> list[Delta]:
         """Begin a block, or take a whole one, and return its pieces."""
         if block.get("type") == "text":
             return self._take_text(block.get("text"))
@@ -125,11 +125,11 @@ class _Writing:
             pieces.append(self._calls.add(index, json.dumps(block["input"])))
         return pieces
 
-    def end_block(self, index: object) -> list[Delta]:
+    def end_block(self, index: int | None) -> list[Delta]:
         """End a block: a call that got no arguments has none, in JSON."""
         return [self._calls.add(index, "{}")] if self._calls.has(index) and self._calls.is_bare(index) else []
 
-    def _take_delta(self, index: object, delta: Mapping[str, Any]) -> list[Delta]:
+    def _take_delta(self, index: int | None, delta: Mapping[str, Any]) -> list[Delta]:
         if self._calls.has(index):
             piece = _text(delta.get("partial_json"))
             return [self._calls.add(index, piece)] if piece else []
@@ -174,6 +174,10 @@ class _Writing:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _index(value: object) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def _text(value: object) -> str:

@@ -51,14 +51,13 @@ def _turns(messages: tuple[Message, ...]) -> list[dict[str, Any]]:
     """Return the turns: what tools answered is the user's, and turns of one role that follow each other are one."""
     turns: list[dict[str, Any]] = []
     for message in messages:
-        if message.role == "system":
-            continue
+        blocks = [] if message.role == "system" else _blocks(message)
         role = "assistant" if message.role == "assistant" else "user"
-        if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += _blocks(message)
-        else:
-            turns.append({"role": role, "content": _blocks(message)})
-    return [turn | {"content": _plain(turn["content"])} for turn in turns if turn["content"]]
+        if blocks and turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += blocks
+        elif blocks:
+            turns.append({"role": role, "content": blocks})
+    return [turn | {"content": _plain(turn["content"])} for turn in turns]
 
 
 def _plain(blocks: list[dict[str, Any]]) -> list[dict[str, Any]] | str:

@@ -198,7 +198,8 @@ def _grammar(request: Request) -> str | None:
     try:
         return grammar_of(request.json_schema)
     except Inexpressible as what:
-        raise _fault("invalid_request", f"no grammar holds an answer to this JSON schema: {what}") from None
+        # The request is fine and another model may honour it: not a class that ends the route.
+        raise _fault("check_failed", f"no grammar holds an answer to this JSON schema: {what}") from None
 
 
 def _require_text(request: Request) -> None:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from labmodels.config.schema.specialized_model import Requirements
-from labmodels.errors import LabmodelsError
+from labmodels.errors import Busy, LabmodelsError, StorageFault
 from labmodels.ledger.record import Attempt, Occasion, new_id
 from labmodels.providers.protocol import (
     Answer,
@@ -231,8 +231,12 @@ class _Run:
             self._settle(ticket, row, Ending("unknown"))
             raise
         row = begun.answered(answer, self._means.clock() - began, first_token_s)
-        self._book(ticket, row, None, answer)
-        self._outcome = Outcome(self.id, answer, tuple(self._attempts))
+        try:
+            self._book(ticket, row, None, answer)
+        except (StorageFault, Busy) as error:
+            self._outcome = Outcome(self.id, answer, tuple(self._attempts), error)
+        else:
+            self._outcome = Outcome(self.id, answer, tuple(self._attempts))
         if self._is_streamed and not candidate.capabilities.streaming:
             yield from self._hand_on_whole(answer, candidate)
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from labmodels.errors import NoProvider
+from labmodels.errors import LabmodelsError, NoProvider
 from labmodels.providers.protocol import Answer, Delta
 
 if TYPE_CHECKING:
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An answer, and every attempt that led to it, the skipped candidates included; the last one is the one that answered."""
+    """An answer, and every attempt that led to it, the skipped candidates included; the last one is the one that answered.
+
+    `unrecorded`: why the ledger could not take its row. The answer was paid for and is good; whoever shows it says so afterwards.
+    """
 
     request_id: str
     answer: Answer
     attempts: tuple[Attempt, ...]
+    unrecorded: LabmodelsError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,8 @@ def status(router: LabRouter) -> RouterStatus:
 
 def _ceilings(router: LabRouter, standing: Standing) -> Iterator[Ceiling]:
     """Yield every ceiling that is live: of models under the default profile, of domains, of the gateway's keys."""
-    from labmodels.ledger.callers import callers
+    from labmodels.gateway.keys import caller_of
+    from labmodels.ledger.callers import keys
 
     choice = standing.live.profile(None)
     for name in standing.models:
@@ -111,7 +112,7 @@ def _ceilings(router: LabRouter, standing: Standing) -> Iterator[Ceiling]:
         if (specialized := standing.specialized(domain)) is not None:
             scope = f"{router.environment}/domain:{domain}"
             yield Ceiling.of(scope, f"the domain {domain}", specialized.rate_limits, specialized.budgets)
-    for caller in callers(router.ledger):
+    for caller in (caller_of(key) for key in keys(router.ledger) if key.revoked_at is None):
         yield Ceiling.of(f"{router.environment}/caller:{caller.id}", f"the key {caller.name}", caller.rate_limits, caller.budgets)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labmodels.releases.status import EnvironmentStatus
     from labmodels.releases.switch import SwitchChange
     from labmodels.router.outcome import Outcome
+    from labmodels.wiring.router import LabRouter
 
 
 class OpenLab:
@@ -85,10 +86,15 @@ class OpenLab:
     ) -> Outcome:
         """Ask the lab's models: `answer.text`, and the attempts that led to it. Raises NoProvider when nobody can answer."""
         from labmodels.router.question import Question
+
+        with self.router(environment) as router:
+            return router.ask(Question.of(text, domain=domain, target=model, profile=profile))
+
+    def router(self, environment: str | None = None) -> LabRouter:
+        """Return a router that stays open, for many questions and for streams; close it, or use it in `with`."""
         from labmodels.wiring.router import LabRouter
 
-        with LabRouter(self.lab, self._environment(environment)) as router:
-            return router.ask(Question.of(text, domain=domain, target=model, profile=profile))
+        return LabRouter(self.lab, self._environment(environment))
 
     def _environment(self, given: str | None) -> str:
         return given or os.environ.get("LABMODELS_ENV") or default_environment(self.lab)

@@ -22,8 +22,9 @@ from labmodels.router.admission import Admission
 from labmodels.router.attempts import digest, prompt_text
 from labmodels.router.candidates import Candidate
 from labmodels.router.checks import require_schema
+from labmodels.router.embedding import embed
 from labmodels.router.outcome import Answered, Outcome, RouteEvent
-from labmodels.router.question import AUTO, OutOfScope, Question
+from labmodels.router.question import AUTO, Caller, OutOfScope, Question
 from labmodels.router.quota import Ceiling
 from labmodels.router.rank import ranked, scores
 from labmodels.router.split import arm_of
@@ -33,6 +34,7 @@ from labmodels.wiring.standing import Standing, mark_of
 if TYPE_CHECKING:
     from labmodels.config.schema.specialized_model import SpecializedModel
     from labmodels.ledger.queries import Lately
+    from labmodels.providers.protocol import Embeddings
     from labmodels.releases.effective import Choice
     from labmodels.router.telemetry import Telemetry
 
@@ -95,6 +97,19 @@ class LabRouter:
             return
         yield TextDelta(hit.answer.text)
         yield Answered(hit)
+
+    def embed(self, name: str, texts: Sequence[str], domain: str | None = None, caller: Caller | None = None) -> Embeddings:
+        """Return a vector for each text by the embedding model `name`. Raises NoProvider; there is no fallback into another space."""
+        standing = self.standing()
+        candidate = standing.embedder(name)
+        terms = loop.Terms(
+            Occasion(self.environment, domain or "", None, standing.live.release.number),
+            candidate.total_s,
+            standing.effective.decisions,
+            ceilings=tuple(self._ceilings(Question((), caller=caller), standing.specialized(domain))),
+            caller=caller.id if caller else None,
+        )
+        return embed(texts, candidate, terms, loop.Means(standing.provider, self.door(standing)))
 
     def standing(self) -> Standing:
         """Return what is live now, read anew when it has changed."""

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
 from labmodels.config.layers import MergeConflict
+from labmodels.config.schema import KINDS
+from labmodels.config.schema.language_model import LanguageModel
 from labmodels.config.schema.performance_profile import Weights
 from labmodels.config.schema.specialized_model import SpecializedModel
 from labmodels.errors import StorageFault, Usage
@@ -27,6 +29,7 @@ from labmodels.wiring import retrieve
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from labmodels.config.schema.embedding_model import EmbeddingModel
     from labmodels.providers.protocol import Provider
     from labmodels.releases.effective import Choice
     from labmodels.releases.store import ReleaseStore
@@ -60,6 +63,7 @@ class Standing:
         self.live = Live(store)
         self.effective = self.live.effective
         self._candidates: dict[tuple[str, str | None, str | None, bool], Candidate] = {}
+        self._embedders: dict[str, Candidate] = {}
         self._specialized: dict[str | None, SpecializedModel | None] = {}
         self._providers: dict[str, Provider] = {}
         self._by_model: dict[int, Provider] = {}  # by identity: a model stays in `_candidates` for as long
@@ -105,10 +109,30 @@ class Standing:
         key = (name, domain, choice.profile, choice.is_switch)
         if key not in self._candidates:
             self._candidates[key] = self._candidate(name, domain, choice)
-        candidate = self._candidates[key]
-        # What it needs of this machine, a variable or a file, is looked for each time.
-        reason = availability(candidate.model) if candidate.model else None
-        return candidate if reason is None else replace(candidate, skip_reason=reason)
+        return _as_it_is(self._candidates[key])
+
+    def embedder(self, name: str) -> Candidate:
+        """Return an embedding model as it is asked; one that runs in the lab's own encoder has no model to ask."""
+        if name not in self._embedders:
+            self._embedders[name] = self._embedder(name)
+        return _as_it_is(self._embedders[name])
+
+    def _embedder(self, name: str) -> Candidate:
+        declared = cast("EmbeddingModel", KINDS["embedding_model"].model.model_validate(self.effective.content.values(name)))
+        if declared.provider != "openai":
+            return Candidate(name, declared.provider, None, "it runs in the lab's own encoder, which does not answer here yet")
+        model = LanguageModel(
+            name=declared.name,
+            provider=declared.provider,
+            model=declared.model,
+            base_url=declared.base_url,
+            credentials=declared.credentials,
+            context_tokens=declared.max_tokens,
+            rate_limits=declared.rate_limits,
+            prices=declared.prices,
+        )
+        ceiling = Ceiling.of(f"{self.live.environment}/model:{name}", name, model.rate_limits, model.budgets, is_by_try=True)
+        return Candidate(name, model.provider, model, None, ceiling)
 
     def provider(self, candidate: Candidate) -> Provider:
         """Return what asks a candidate; basic_nlp is given the retrieval over the lab's documents."""
@@ -152,3 +176,9 @@ class Standing:
                 ) from None
             fact = f"{live.release.label} of {live.environment} cannot be used: {problem}"
             raise StorageFault(fact, hint=f"labmodels deploy-config --all --env {live.environment}") from None
+
+
+def _as_it_is(candidate: Candidate) -> Candidate:
+    """Return a candidate, with the reason where a variable or a file that it needs is missing right now."""
+    reason = availability(candidate.model) if candidate.model else None
+    return candidate if reason is None else replace(candidate, skip_reason=reason)

@@ -104,6 +104,13 @@ def test_keys_and_control_characters_are_not_quoted(root):
     assert "sk-a1B2" not in answer.text and "\x1b" not in answer.text
 
 
+def test_the_order_in_which_files_are_found_changes_nothing():
+    twins = [passage for path in ("a.md", "b.md") for passage in passages(Document(path, GUIDE))]
+    request = Request((Message("user", "how do I roll back a release?"),))
+    forth, back = (BasicNlp(lambda query, domain, found=found: found).complete(request) for found in (twins, twins[::-1]))
+    assert forth == back and "[a.md:15]" in forth.text
+
+
 def test_a_schema_is_refused_and_a_stream_says_the_same(root):
     model = BasicNlp(lambda query, domain: retrieve(root, [DOMAIN], query, 10))
     request = Request((Message("user", "roll back"),))

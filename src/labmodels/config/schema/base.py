@@ -42,7 +42,7 @@ class Before:
 _WORDS = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
 
-def _flag(value: Any) -> Any:
+def flag(value: Any) -> Any:
     """Accept the words that YAML 1.1 took for booleans; the reader has already warned about them."""
     return _WORDS.get(value.lower(), value) if isinstance(value, str) else value
 
@@ -66,7 +66,7 @@ def _base_url(value: Any) -> Any:
     return value
 
 
-Flag = Annotated[bool, Before(_flag)]
+Flag = Annotated[bool, Before(flag)]
 Name = Annotated[
     str,
     Field(

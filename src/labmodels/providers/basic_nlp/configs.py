@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labmodels.providers.basic_nlp.quoting import Material, Reply, counted, is_quantity, is_reference, names_secret, quoted, shown
 from labmodels.providers.basic_nlp.weakened import weakness
@@ -21,6 +21,8 @@ _OPAQUE = frozenset({"key", "salt", "signature", "session", "private", "auth", "
 _ASSIGNMENT = re.compile(r"[ \t]{0,80}(?:export )?([\"']?[A-Za-z_][\w.@/-]{0,100}[\"']?)[ \t]{0,40}[:=][ \t]{0,40}(.*)")
 _SECTION = re.compile(r"[ \t]{0,40}\[{1,2}\s{0,4}([^\[\]]{1,200}?)\s{0,4}\]{1,2}[ \t]*(?:[#;].*)?$")
 _OPENED = {"[": "]", "{": "}", '"""': '"""', "'''": "'''"}
+_KUBERNETES_SECRET = re.compile(r"\bkind[\"']?[ \t]{0,8}:[ \t]{0,8}[\"']?Secret\b")
+_ENCODED = frozenset({"data", "stringData"})
 _LONGEST_LINE = 4000  # characters
 _BY_LINES = ("toml", "ini", "cfg", "conf", "env", "properties", "service", "timer")
 
@@ -54,11 +56,12 @@ def summarise_config(material: Material) -> Reply | None:
 
 def _entries(material: Material) -> list[_Entry]:
     name = material.path.rsplit("/", 1)[-1].lower()
+    is_secret = bool(_KUBERNETES_SECRET.search(material.text))  # its data are encoded, not encrypted
     if not name.endswith(_BY_LINES) and not name.startswith(".env"):
         found = _by_events(material.text)
         if found is not None:
-            return found
-    return list(_by_lines(material))
+            return [replace(one, is_secret=True) if is_secret and _ENCODED & {*one.sections} else one for one in found]
+    return [replace(one, is_secret=one.is_secret or is_secret) for one in _by_lines(material)]
 
 
 def _by_lines(material: Material) -> Iterator[_Entry]:
@@ -143,8 +146,6 @@ def _take(level: _Level, value: str, begin: int, end: int, entries: list[_Entry]
         entries.append(_Entry(level.sections, key, value, level.key_begin, end, is_secret and key.lower() not in ("name", "kind")))
         if key.lower() == "name":
             level.name = value
-        if key == "kind" and value == "Secret":  # of Kubernetes: its data are encoded, not encrypted
-            level.hides = True
         level.key = None
     else:
         entries.append(_Entry(level.sections, key, value, begin, end, is_secret))

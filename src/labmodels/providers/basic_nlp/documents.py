@@ -96,15 +96,21 @@ def _blocks(material: Material) -> Iterator[_Block]:
     for index, line in enumerate([*material.lines, ""]):
         is_mark = bool(FENCE.match(line))
         heading = None if is_fenced else _HEADING.match(line)
-        if is_mark or heading or (not line.strip() and not is_fenced) or index == len(material.lines):
+        is_blank = not line.strip() and not is_fenced
+        if is_mark or heading or is_blank or index in material.key_lines or index == len(material.lines):
             if block:
-                kind = "code" if is_fenced else "list" if _ITEM_START.match(block[0]) else "table" if block[0][0] == "|" else "paragraph"
-                yield _Block(material.path, material.line + index - len(block), "\n".join(block), kind, trail)
+                yield _Block(material.path, material.line + index - len(block), "\n".join(block), _kind(block[0], is_fenced), trail)
             block = []
             is_fenced ^= is_mark
             trail = (heading[1].strip(),) if heading else trail
         else:
-            block.append(line if index not in material.key_lines else "")
+            block.append(line)
+
+
+def _kind(first_line: str, is_fenced: bool) -> str:
+    if is_fenced:
+        return "code"
+    return "list" if _ITEM_START.match(first_line) else "table" if first_line.startswith("|") else "paragraph"
 
 
 def _choose(query: str, found: Sequence[FoundPassage]) -> list[_Unit]:

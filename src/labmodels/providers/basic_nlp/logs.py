@@ -38,6 +38,7 @@ _MASKED = re.compile(
     r"|(?P<path>(?<![\w/])(?:~|\.{1,2})?/[^\s\"'<>:,;()\[\]]+)"
     r"|(?P<number>\d+(?:[.,:]\d+)*)"
 )
+_MESSAGE = re.compile(r"\b(?:msg|message|event|error|err)[\"']?\s?[:=]\s?\"((?:[^\"\\]|\\.)+)\"")
 _NAMED_LEVEL = re.compile(
     r"(?:\b(?:level|severity|lvl)[\"']?\s?[=:]\s?[\"']?(?P<key>[A-Za-z]+))"
     r"|(?<![\w/.-])(?P<word>EMERG|ALERT|FATAL|CRITICAL|CRIT|PANIC|ERROR|ERR|SEVERE|WARNING|WARN|NOTICE|INFO|DEBUG|TRACE)(?![\w/.-])"
@@ -141,7 +142,8 @@ def level_of(line: str) -> Level:
 
 
 def template_of(line: str) -> str:
-    """Return a line with what varies from one occurrence to the next replaced by the name of its kind."""
+    """Return a line with what varies from one occurrence to the next replaced by its kind; of a structured one, its messages alone."""
+    line = " | ".join(match[1] for match in _MESSAGE.finditer(line)) or line
     return " ".join(_MASKED.sub(lambda match: f"<{match.lastgroup}>", line).split())
 
 

@@ -28,15 +28,17 @@ _CREDENTIAL = (
     r"|(?:api|access|private|secret|account|signing|encryption|master|shared|license)[_-]?key|connection[_-]?string|webhook(?:[_-]?url)?)"
 )
 _REFERENCE = (
-    r"(?![\"']?(?:(?:env|file|keyring):|\$[\w({]|\{\{|<|\*\*\*"
-    r"|(?:true|false|null|none|yes|no|on|off|required|optional|~)?[\"']?(?:[\s,;})\]]|$)))"
+    r"(?![\"']?(?:(?:env|file|keyring):|(?-i:\$[A-Z_]{2}|\$[({])|\{\{|<[^<>\s]{1,40}>|\.\.\.|!env |\*{3,}(?=[\s,;\"')}\]]|$)"
+    r"|(?:true|false|null|none|yes|no|on|off|required|optional|~"
+    r"|a|an|the|this|that|it|its|is|are|was|to|for|of|in|by|see|open|get|use|put|set|which|what|where)?[\"']?(?:[\s,;})\]]|$)))"
 )
 _SET = r"[\"']?[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8}"
 # Tokens are counted and timed, too: `first_token: 20 seconds` is no secret.
+_TOKEN = r"(?<!first[_-])(?<!per[_-])token"  # noqa: S105
 _QUANTITY = r"(?![\"']?\d{1,6}(?:\.\d{1,6})?(?: ?(?:ms|s|m|h|d|[kmg]b?|seconds?|minutes?|hours?|days?))?[\"']?(?:[\s,;})\]]|$))"
-_ASSIGNED = re.compile(rf"(?i)(?:{_CREDENTIAL}{_SET}|token{_SET}{_QUANTITY}){_REFERENCE}\S")
-_OPTION = re.compile(rf"(?i)--?[\w-]{{0,30}}(?:{_CREDENTIAL}|token)[ \t=]{{1,4}}{_REFERENCE}\S")
-_SECRET_NAME = re.compile(rf"(?i)(?:{_CREDENTIAL}|token)$")
+_ASSIGNED = re.compile(rf"(?i)(?:{_CREDENTIAL}{_SET}|{_TOKEN}{_SET}{_QUANTITY}){_REFERENCE}\S")
+_OPTION = re.compile(rf"(?i)--?[\w-]{{0,30}}(?:{_CREDENTIAL}|{_TOKEN})[ \t=]{{1,4}}{_REFERENCE}\S")
+_SECRET_NAME = re.compile(rf"(?i)(?:{_CREDENTIAL}|{_TOKEN})$")
 _IN_ADDRESS = re.compile(r"://[^\s/@:\"']{0,80}:(?![*<$]|\.\.\.)[^\s/@\"']{1,200}@")
 _UNBROKEN = re.compile(r"[A-Za-z0-9+_-]{24,}")
 _KEY_BEGIN, _KEY_END = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY"), re.compile(r"-----END [A-Z ]{0,30}PRIVATE KEY")

@@ -31,6 +31,7 @@ _LOG_LINE = re.compile(
     r"|\{\"(?:ts|time|timestamp|@timestamp|level|msg|message|severity)\":"
 )
 _CONTINUED = re.compile(r"\s+\S|Traceback |Caused by:|\w[\w.]{0,100}(?:Error|Exception)\b")
+_TRACE = re.compile(r"Traceback \(most recent call last\)|Exception in thread|goroutine \d+ \[|panic: |\s+at [\w.$]{1,200}\(")
 _ENTRY = re.compile(
     r"[ \t]*(?:- +)?[\"']?[A-Za-z_][\w.@/-]{0,80}[\"']?[ \t]*(?:[:=](?:[ \t]|$)|=[^ \t=])|[ \t]*\[{1,2}[\w.\"' :-]{1,80}\]{1,2}[ \t]*$"
     r"|(?:export )?[A-Z_][A-Z0-9_]*="
@@ -65,7 +66,7 @@ def _is_diff(lines: list[str]) -> bool:
 def _is_log(lines: list[str]) -> bool:
     starts = sum(bool(_LOG_LINE.match(line)) for line in lines)
     others = sum(not _LOG_LINE.match(line) and not _CONTINUED.match(line) for line in lines)
-    return starts >= 3 and starts > others
+    return (starts >= 3 and starts > others) or (any(_TRACE.match(line) for line in lines) and others * 2 < len(lines))
 
 
 def _is_config(lines: list[str]) -> bool:

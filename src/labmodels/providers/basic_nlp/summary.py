@@ -21,6 +21,7 @@ _MOST_ASKED_FOR = 30
 _MOST_RANKED = 300  # of a longer text, so many sentences nearest to its centroid are ranked: the ranking grows with their square
 _MOST_READ = 20_000  # sentences
 _DAMPING, _LEAST_COSINE, _ROUNDS = 0.15, 0.1, 50
+_SAME = 0.8  # the cosine from which a sentence repeats another
 _RELEVANCE = 0.7  # the weight of centrality in MMR; the rest is that of being new
 
 _NUMBERS = {word: number for number, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"), 1)}
@@ -118,13 +119,18 @@ def _lexrank(cosines: Sequence[Mapping[int, float]]) -> list[float]:
 
 
 def _diverse(ranks: Sequence[float], cosines: Sequence[Mapping[int, float]], wanted: int) -> list[int]:
-    """Return the indexes that MMR chooses, the best first; ties go to the earlier one."""
+    """Return the indexes that MMR chooses, the best first; ties go to the earlier one, and what nearly repeats a chosen one comes last."""
     highest = max(ranks)
     nearest = [0.0] * len(ranks)  # the cosine with the most similar of the chosen ones
     left = list(range(len(ranks)))
     chosen: list[int] = []
+
+    def worth(index: int) -> tuple[bool, float, int]:
+        relevance = _RELEVANCE * ranks[index] / highest - (1 - _RELEVANCE) * nearest[index]
+        return nearest[index] < _SAME, round(relevance, 12), -index
+
     while left and len(chosen) < wanted:
-        best = max(left, key=lambda index: (round(_RELEVANCE * ranks[index] / highest - (1 - _RELEVANCE) * nearest[index], 12), -index))
+        best = max(left, key=worth)
         chosen.append(best)
         left.remove(best)
         for other, cosine in cosines[best].items():

@@ -17,7 +17,8 @@ _MOST_LINES, _MOST_CHARACTERS = 5, 600  # a question with more has its material 
 _LONGEST_INSTRUCTION = 2000
 _SUMMARY = re.compile(
     r"(?i)\b(?:summari[sz]\w*|summary|tl;?dr|sum (?:it |this |these |them )?up|(?:the )?gist|(?:key|main) points|condense|digest|overview"
-    r"|(?:explain|describe|analy[sz]e|review|read|check) (?:the|this|these|my|our|what)|what (?:happened|changed|does this|is in))\b"
+    r"|(?:explain|describe|analy[sz]e|review|read|check)(?: (?:the|this|these|that|my|our|what)|(?=\W*$))"
+    r"|what (?:happened|changed|does this|is in))\b"
 )
 _KEYPHRASES = re.compile(r"(?i)\bkey[ -]?(?:words?|phrases?|terms?)\b|\b(?:important|main) (?:terms|phrases|words)\b")
 _CLASSIFICATION = re.compile(r"(?i)\b(?:classif\w+|categori[sz]\w*|which (?:one )?of|which (?:category|class|label))\b")
@@ -80,7 +81,7 @@ def labels_in(words: str) -> tuple[tuple[str, ...], int, int]:
 
     Fewer than two are none.
     """
-    words = _BULLET.sub(lambda bullet: ", ".ljust(len(bullet[0])), words)  # the places stay the same
+    words = _BULLET.sub(lambda bullet: " ,".ljust(len(bullet[0])), words)  # the places stay the same
     for start in _LABELS.finditer(words):
         rest = words[start.end() :]
         end = _LABELS_END.search(rest)

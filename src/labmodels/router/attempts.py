@@ -83,7 +83,7 @@ def ending_of(attempt: Attempt, fault: ProviderFault | None) -> Ending:
 def prompt_text(request: Request) -> str:
     """Return a request's prompt as JSON: what is hashed, and stored where a lab opted in."""
     told: list[Any] = [_message(message) for message in request.messages]
-    tools = [asdict(tool) for tool in request.tools]
+    tools: list[Any] = [asdict(tool) for tool in request.tools]
     return _PROMPT.encode([told, request.json_schema, *([tools] if tools else [])])
 
 

@@ -73,6 +73,7 @@ def _cpu(lab: Path, whole: Path) -> list[Figure]:
         found += [
             Figure("CPU a call, whole", cost_s["whole"] / cost_s["litellm"], "x LiteLLM's Router", 0.25),
             Figure("CPU a call, streamed", cost_s["streamed"] / cost_s["litellm_streamed"], "x LiteLLM's Router", 0.25),
+            Figure("CPU a call of LiteLLM's Router", cost_s["litellm"] * 1000, "ms"),
         ]
     return found
 

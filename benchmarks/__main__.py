@@ -15,11 +15,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import startup, validation
+from benchmarks import encoding, startup, validation
 from benchmarks.measure import Figure
 
 # To add a topic: write a module with `figures(folder) -> list[Figure]` and name it here.
-TOPICS: dict[str, Callable[[Path], list[Figure]]] = {"startup": startup.figures, "validation": validation.figures}
+TOPICS: dict[str, Callable[[Path], list[Figure]]] = {
+    "startup": startup.figures,
+    "validation": validation.figures,
+    "encoding": encoding.figures,
+}
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results.jsonl"

@@ -75,6 +75,16 @@ def test_vectors_are_in_the_order_of_their_texts_and_progress_adds_up(encoder):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+def test_what_is_stopped_halfway_leaves_an_encoder_that_works(encoder):
+    def stop(done):
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            encoder.documents([LONG] * 400, stop)
+    assert cosines(encoder.documents([SHORT])[0], encoder.query(SHORT)) > 1 - 1e-3
+
+
 def test_windows_give_the_same_as_one_call(encoder):
     texts = list(parity.TEXTS)
     parts = [vectors for _, vectors in embedded(encoder, ((number, text) for number, text in enumerate(texts)), window=9)]

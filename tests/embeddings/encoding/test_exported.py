@@ -31,7 +31,9 @@ def cache(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module", params=PRECISIONS)
 def encoder(request, cache):
-    return encoder_of(config(precision=request.param), cache)
+    encoder = encoder_of(config(precision=request.param), cache)
+    assert encoder.identity.backend == "openvino"  # and not the reference in its place
+    return encoder
 
 
 @pytest.fixture

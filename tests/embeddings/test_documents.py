@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labmodels.config.schema.embedding_model import EmbeddingDomain
-from labmodels.embeddings.documents import LARGEST_BYTES, Document, documents, passages
+from labmodels.embeddings.chunking.markdown import passages
+from labmodels.embeddings.documents import LARGEST_BYTES, Document, documents
 
 
 def found(root: Path, *sources: str, exclude: tuple[str, ...] = ()) -> list[str]:

@@ -178,6 +178,7 @@ def largest_bytes(chunker: Chunker) -> int | None:
 
 
 _DECLARED = re.compile(rb"(?:coding[:=]\s*|charset=[\"']?|encoding=[\"'])([-\w.]+)")
+_ESCAPES = frozenset({"unicode-escape", "raw-unicode-escape"})  # of source text, and never meant by a file that declares one
 _CONTROL = re.compile("[\0-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")  # none of these: tab, line feed, form feed, return, escape
 
 
@@ -197,11 +198,15 @@ def decode(data: bytes) -> str | None:
 
 
 def _decoded(data: bytes, encoding: str) -> str | None:
+    """Return the text that the bytes are in an encoding; None when they are none, or it is none of text, such as zlib."""
     try:
-        text = codecs.decode(data, encoding)
-    except (UnicodeError, LookupError, ValueError, TypeError):
+        if codecs.lookup(encoding).name in _ESCAPES:
+            return None
+        text = data.decode(encoding)
+        text.encode()  # utf-7 can give halves of characters
+    except (UnicodeError, LookupError, ValueError):
         return None
-    return text if isinstance(text, str) else None  # some codecs make bytes of bytes
+    return text
 
 
 def _met(root: Path, path: str, entry: os.DirEntry[str], chunker: Chunker) -> Found | Skipped:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -91,7 +91,8 @@ class _Code:
 
     def parts(self, node: Node, scope: Scope, depth: int = 0) -> Iterator[Section]:
         """Yield the sections inside a node, each below its comments. A child that opens on the node's first line gives its own parts."""
-        at, comment = _first(node), 0  # the last line that is taken; where the comments above the next child begin
+        at = _first(node) if node.parent else 0  # the last line that is taken
+        comment = 0  # where the comments above the next child begin
         for child in node.named_children:
             if _last(child) <= at:
                 continue
@@ -177,8 +178,7 @@ def by_lines(path: str, lines: Sequence[str]) -> Section:
     """Return the sections of code in a language without grammar: what begins at the margin after a blank line begins a block."""
     is_makefile = PurePosixPath(path).name.lower() in ("makefile", "gnumakefile") or path.endswith(".mk")
     starts = [number for number in range(1, len(lines) + 1) if _begins(lines, number)]
-    ends = [start - 1 for start in starts[1:]] + [len(lines)]
-    sections = [_block(lines, first, last, is_makefile) for first, last in zip(starts, ends, strict=True)]
+    sections = [_block(lines, first, following - 1, is_makefile) for first, following in pairwise([*starts, len(lines) + 1])]
     return Section(1, len(lines), "code", module(path), is_open=True, parts=lambda: sections)
 
 

@@ -20,7 +20,7 @@ _MOST_REMEMBERED = 50_000  # masked lines whose template is known
 _LOOKED_AT = 400  # characters of a line that make its template
 _MOST_TOKENS = 40
 _SAMPLES, _LONGEST_SAMPLE = 3, 300
-_SIMILAR, _DEPTH, _CHILDREN, _MOST_COMPARED = 0.5, 6, 100, 150
+_SIMILAR, _DEPTH, _CHILDREN, _MOST_COMPARED = 0.5, 5, 100, 150
 _OTHER = -1
 
 _TIME = (

@@ -182,7 +182,8 @@ class _Packer:
                 last = first
             else:
                 last = self._boundary(first, last, section.last)
-                chunks = [self._chunk(first, last, section.kind, trail)]
+                filled = self._trimmed(Section(first, last, section.kind)) or section
+                chunks = [self._chunk(first, filled.last, section.kind, trail)]
             for chunk in chunks:
                 yield replace(chunk, symbols=symbols) if symbols else chunk
                 symbols = ()

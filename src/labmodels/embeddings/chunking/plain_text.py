@@ -36,7 +36,7 @@ def _is_heading(lines: Sequence[str], number: int) -> bool:
     line = lines[number - 1].rstrip()
     following = lines[number] if number < len(lines) else ""
     margin = _indent(line)
-    if margin not in (0, 3) or len(line) > _LONGEST_HEADING or line[-1] in ".,;:" or not line.strip()[0].isupper():
+    if margin not in (0, 3) or len(line) > _LONGEST_HEADING or line[-1] in (".,;" if margin else ".,;:") or not line.strip()[0].isupper():
         return False
     return bool(following.strip()) and _indent(following) > margin + 1
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from labmodels.embeddings.store import builds, schema
 from labmodels.embeddings.store.derived import Damaged, DerivedIndex
 from labmodels.embeddings.store.reader import file_of
-from labmodels.embeddings.store.truth import FILE_NAME, faults, open_to_read
+from labmodels.embeddings.store.spaces import sound
+from labmodels.embeddings.store.truth import FILE_NAME, open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,19 +35,15 @@ def check(folder: Path, domain: str | None = None) -> list[Finding]:
     if truth is None:
         return []
     path = folder / FILE_NAME
-    with truth, faults(folder, "check"):
-        with truth.reading() as connection:
-            try:
-                found = [Finding("", f"{path}: {problem}", f"mv {path} {path}.damaged") for problem in _pages(connection)]
-                if found:
-                    return found
-                found += _references(connection)
-                found += _vectors(connection)
-                names = [domain] if domain else builds.domains(connection)
-                for name in names:
+    with truth, truth.reading() as connection:
+        try:
+            found = [Finding("", f"{path}: {problem}", f"mv {path} {path}.damaged") for problem in _pages(connection)]
+            if not found:
+                found = [*_references(connection), *_vectors(connection)]
+                for name in [domain] if domain else builds.domains(connection):
                     found += _domain(connection, folder, name)
-            except sqlite3.DatabaseError as error:
-                found = [Finding("", f"{path}: {error}", f"mv {path} {path}.damaged")]
+        except sqlite3.DatabaseError as error:
+            found = [Finding("", f"{path}: {error}", f"mv {path} {path}.damaged")]
     return found
 
 
@@ -59,8 +56,7 @@ def _references(connection: Connection) -> Iterator[Finding]:
         "chunks without their vector": "SELECT b.domain, count(*) FROM chunks c JOIN builds b ON b.id = c.build "
         "WHERE c.vector NOT IN (SELECT id FROM vectors WHERE space = b.space) GROUP BY 1",
         "chunks without their build": "SELECT '', count(*) FROM chunks WHERE build NOT IN (SELECT id FROM builds) HAVING count(*) > 0",
-        "generations without their build": "SELECT domain, count(*) FROM generations "
-        "WHERE build NOT IN (SELECT id FROM builds) GROUP BY 1",
+        "generations without their build": "SELECT domain, count(*) FROM generations WHERE build NOT IN (SELECT id FROM builds) GROUP BY 1",
         "a pointer that no generation is": "SELECT d.domain, 1 FROM domains d LEFT JOIN generations g "
         "ON g.domain = d.domain AND g.number = d.generation AND g.build = d.build WHERE g.number IS NULL",
         "chunks more or fewer than its generation says": "SELECT d.domain, g.chunks FROM domains d JOIN generations g "
@@ -73,19 +69,13 @@ def _references(connection: Connection) -> Iterator[Finding]:
 
 
 def _vectors(connection: Connection) -> Iterator[Finding]:
-    """Every vector is finite, of its space's size and of length 1, or all zeros."""
-    import numpy as np
-
     for space, fingerprint, dimensions in connection.execute("SELECT id, fingerprint, dimensions FROM spaces").fetchall():
         damaged = 0
         cursor = connection.execute("SELECT vector FROM vectors WHERE space = ?", (space,))
         while block := cursor.fetchmany(_BLOCK):
-            sound = [vector for (vector,) in block if len(vector) == 2 * dimensions]
-            damaged += len(block) - len(sound)
-            lengths = np.linalg.norm(np.frombuffer(b"".join(sound), dtype="<f2").reshape(-1, dimensions).astype(np.float32), axis=1)
-            damaged += int((~((np.abs(lengths - 1) < 1e-2) | (lengths == 0))).sum())
+            damaged += sound([vector for (vector,) in block], dimensions).count(False)
         if damaged:
-            yield Finding("", f"vectors of {fingerprint} that are none: {damaged}", "labmodels update-embeddings --all")
+            yield Finding("", f"vectors of {fingerprint} that are none: {damaged}", _rebuild(""))
 
 
 def _domain(connection: Connection, folder: Path, domain: str) -> Iterator[Finding]:

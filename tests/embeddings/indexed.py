@@ -91,8 +91,8 @@ class MemoryIndex:
         found = [(id_, float(vector @ query)) for id_, vector in self._vectors.items() if self._is_in(id_, domain, paths)]
         return sorted(found, key=lambda one: (-one[1], one[0]))[:limit]
 
-    def at(self, path: str, line: int) -> list[StoredChunk]:
-        return [one for one in self._chunks.values() if one.path == path and one.line <= line <= one.end_line]
+    def at(self, domain: str, path: str, line: int) -> list[StoredChunk]:
+        return [one for one in self._chunks.values() if (one.domain, one.path) == (domain, path) and one.line <= line <= one.end_line]
 
     def vectors(self, ids: Collection[int]) -> Mapping[int, np.ndarray]:
         return {id_: self._vectors[id_] for id_ in ids if id_ in self._vectors}

@@ -81,7 +81,9 @@ def _text(hit: Hit, explain: bool, paint: Paint) -> str:
     lines = [f"{paint(one_line(hit.place), 'strong')}{f'  {trail}' if trail else ''}"]
     lines += [f"  {_marked(line, paint)}" for line in hit.snippet if line.text.strip()]
     if explain:
-        lines.append(paint(f"  {hit.chunk.domain}: score {hit.score:.3f}, {_told('words', hit.lexical)}, {_told('meaning', hit.dense)}", "faint"))
+        lines.append(
+            paint(f"  {hit.chunk.domain}: score {hit.score:.3f}, {_told('words', hit.lexical)}, {_told('meaning', hit.dense)}", "faint")
+        )
     if hit.also:
         lines.append(paint(f"  also {one_line(', '.join(dict.fromkeys(_place(chunk) for chunk in hit.also)))}", "faint"))
     return "\n".join(lines) + "\n"

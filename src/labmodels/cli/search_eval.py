@@ -68,13 +68,12 @@ def _by_domain(judged: list[JudgedQuery], qrels: Path, domain: str | None) -> di
 def _text(one: Evaluation, paint: Paint) -> str:
     from labmodels.embeddings.search.evaluation import MODES
     from labmodels.terminal.tables import table
-    from labmodels.terminal.text import counted
 
     rows = [(mode, *(_interval(one.scores[mode][name]) for name in ("ndcg", "recall", "mrr"))) for mode in MODES]
-    head = f"{paint(one.index.domain, 'strong')}, generation {one.index.generation}: {counted(one.queries, 'query').replace('querys', 'queries')}"
+    queries = "1 query" if one.queries == 1 else f"{one.queries:,} queries"
     verdict, gain = one.verdict, one.proposal.gain
     lines = [
-        head,
+        f"{paint(one.index.domain, 'strong')}, generation {one.index.generation}: {queries}",
         table(("mode", f"nDCG@{one.k}", f"recall@{one.k}", f"MRR@{one.k}"), rows, paint),
         f"hybrid against {one.better_part}: {verdict.outcome.value}, {_signed(verdict.difference)} nDCG"
         + (f"; about {verdict.further_n} more queries would decide" if verdict.further_n else ""),

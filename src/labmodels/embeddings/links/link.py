@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
-from labmodels.embeddings.stored import IndexReader, StoredChunk
+from labmodels.embeddings.stored import StoredChunk
 
 if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
-
     from labmodels.embeddings.links.signs import SignKind
 
 
@@ -41,13 +37,3 @@ class Link:
     chunk: StoredChunk
     mentions: tuple[Mention, ...] = ()
     nearness: Nearness | None = None
-
-
-class LinkReader(IndexReader, Protocol):
-    """What links need beyond a search."""
-
-    def at(self, path: str, line: int) -> list[StoredChunk]:
-        """Return the live chunks of every domain that hold a line of a file."""
-
-    def vectors(self, ids: Collection[int]) -> Mapping[int, NDArray[float32]]:
-        """Return the vectors of chunks by their ids, of length 1; those that have none are left out."""

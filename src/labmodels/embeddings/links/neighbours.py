@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labmodels.embeddings.links.link import LinkReader, Nearness
-from labmodels.embeddings.stored import StoredChunk
+from labmodels.embeddings.links.link import Nearness
+from labmodels.embeddings.stored import IndexReader, StoredChunk
 
 DEPTH = 3  # how far down a list a neighbour may stand
 LEAST_COSINE = 0.4  # below it, the nearest are only the least far
 _LOOKED_AT = 20  # the passages of the same file, and their copies, stand before others
 
 
-def neighbours(reader: LinkReader, here: StoredChunk, domains: Sequence[str]) -> list[tuple[StoredChunk, Nearness]]:
+def neighbours(reader: IndexReader, here: StoredChunk, domains: Sequence[str]) -> list[tuple[StoredChunk, Nearness]]:
     """Return the passages of `domains` among whose nearest is `here`, and that are among its own nearest, the nearest first.
 
     Only domains of the same space are compared, and only passages of other files.
@@ -38,7 +38,7 @@ def neighbours(reader: LinkReader, here: StoredChunk, domains: Sequence[str]) ->
     return sorted(found, key=lambda one: (-one[1].cosine, one[0].id))
 
 
-def _others(reader: LinkReader, nearest: Sequence[tuple[int, float]], than: StoredChunk) -> list[tuple[StoredChunk, float]]:
+def _others(reader: IndexReader, nearest: Sequence[tuple[int, float]], than: StoredChunk) -> list[tuple[StoredChunk, float]]:
     """Return the first few of a list that stand in another file and say something else, each text once."""
     chunks = reader.chunks([id_ for id_, _ in nearest])
     seen = {than.hash}

@@ -15,26 +15,32 @@ _SHINGLE = 3
 
 
 def distinct(chunks: Iterable[StoredChunk], count: int) -> list[tuple[StoredChunk, tuple[StoredChunk, ...]]]:
-    """Return the first `count` chunks that differ, each with the later ones that say the same."""
-    kept: list[tuple[StoredChunk, frozenset[tuple[str, ...]], list[StoredChunk]]] = []
+    """Return the first `count` chunks that differ, each with those after it that say the same elsewhere."""
+    kept: list[tuple[StoredChunk, list[StoredChunk]]] = []
     for chunk in chunks:
-        shingles = _shingles(chunk.text)
-        twins = next((others for first, known, others in kept if _is_same(first, known, chunk, shingles)), None)
-        if twins is not None:
-            twins.append(chunk)
-        elif len(kept) < count:
-            kept.append((chunk, shingles, []))
-    return [(chunk, tuple(others)) for chunk, _, others in kept]
+        known = next(((first, others) for first, others in kept if _is_same(first, chunk)), None)
+        if known is None:
+            if len(kept) < count:
+                kept.append((chunk, []))
+        elif not any(_is_same_place(one, chunk) for one in (known[0], *known[1])):
+            known[1].append(chunk)
+    return [(chunk, tuple(others)) for chunk, others in kept]
 
 
-def _is_same(first: StoredChunk, known: frozenset[tuple[str, ...]], chunk: StoredChunk, shingles: frozenset[tuple[str, ...]]) -> bool:
-    if first.hash == chunk.hash or (first.path == chunk.path and first.line <= chunk.end_line and chunk.line <= first.end_line):
+def _is_same(first: StoredChunk, chunk: StoredChunk) -> bool:
+    if first.hash == chunk.hash or _is_same_place(first, chunk):
         return True
-    smaller, larger = sorted((len(known), len(shingles)))
-    if smaller < ALIKE * larger or not larger:
+    one, other = _shingles(first.text), _shingles(chunk.text)
+    smaller, larger = sorted((len(one), len(other)))
+    if not smaller or smaller < ALIKE * larger:
         return False
-    common = len(known & shingles)
+    common = len(one & other)
     return common >= ALIKE * (smaller + larger - common)
+
+
+def _is_same_place(first: StoredChunk, chunk: StoredChunk) -> bool:
+    """Whether two chunks share a line: the same file may be in several domains, each of which cuts it as it likes."""
+    return first.path == chunk.path and first.line <= chunk.end_line and chunk.line <= first.end_line
 
 
 @lru_cache(maxsize=4096)

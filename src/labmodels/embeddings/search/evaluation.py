@@ -50,12 +50,10 @@ def evaluate(
     if len(judged) < _FEWEST:
         raise NoVerdict(f"{domain} has {len(judged)} judged queries", hint="write at least 60 that are not used for tuning")
     queries = [parse(one.text) for one in judged]
-    asked = [
-        (one, query, gather(reader, query, scope.domains, "hybrid", encoder_of, _raise)) for one, query in zip(judged, queries, strict=True)
-    ]
+    gathered = [gather(reader, query, scope.domains, "hybrid", encoder_of, _raise) for query in queries]
 
     def rankings(scope: Scope) -> list[list[str]]:
-        return [_ranking(reader, one, query, gathered, scope) for one, query, gathered in asked]
+        return [_ranking(reader, *asked, scope) for asked in zip(judged, queries, gathered, strict=True)]
 
     by_mode = {mode: rankings(replace(scope, mode=mode)) for mode in MODES}
     ndcg = {mode: _scores(retrieval.ndcg, judged, by_mode[mode], scope.count) for mode in MODES}

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from labmodels.config.validate import Validation
+    from labmodels.embeddings.search.gather import Mode
+    from labmodels.embeddings.search.search import Found
     from labmodels.releases.deploy import Outcome as Deployment
     from labmodels.releases.plan import Plan
     from labmodels.releases.status import EnvironmentStatus
     from labmodels.releases.switch import SwitchChange
     from labmodels.router.outcome import Outcome
     from labmodels.wiring.router import LabRouter
+    from labmodels.wiring.search import Encoders
 
 
 class OpenLab:
@@ -28,6 +31,7 @@ class OpenLab:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
+        self._encoders: dict[str, Encoders] = {}  # by environment; a model is loaded once
 
     def validate(self) -> Validation:
         """Check the whole lab; `is_valid` says whether there is no error."""
@@ -89,6 +93,24 @@ class OpenLab:
 
         with self.router(environment) as router:
             return router.ask(Question.of(text, domain=domain, target=model, profile=profile))
+
+    def search(
+        self,
+        text: str,
+        *,
+        domains: Sequence[str] = (),
+        mode: Mode | None = None,
+        where: Sequence[str] = (),
+        count: int | None = None,
+        environment: str | None = None,
+    ) -> Found:
+        """Search the indexes of `domains`, else all: `hits` with their snippets, and `notes`. Raises NoIndex where there is none."""
+        from labmodels.wiring.search import Encoders, LabSearch
+
+        name = self._environment(environment)
+        encoders = self._encoders.setdefault(name, Encoders(self.lab, name))
+        with LabSearch(self.lab, name, encoders) as searching:
+            return searching.search(text, domains, mode, where, count)
 
     def router(self, environment: str | None = None) -> LabRouter:
         """Return a router that stays open, for many questions and for streams; close it, or use it in `with`."""

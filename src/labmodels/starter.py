@@ -10,7 +10,7 @@ from labmodels.errors import StorageFault, Usage
 _PARTS = ("labmodels.yaml", "configs", "schemas", "docs")
 _SUFFIXES = (".yaml", ".json", ".md")  # what an editor leaves beside them is not meant
 _OURS = ("docs/decisions", "docs/log.md")  # about this program; the wheel leaves them out, too
-_IGNORED = ".labmodels/\n"
+_IGNORED = ".labmodels/\n/embeddings/\n"
 
 
 def lay_out(folder: Path, files: FileSystem = DISK) -> tuple[list[str], list[str]]:

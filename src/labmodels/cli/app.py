@@ -51,11 +51,18 @@ COMMANDS = {
     "serve keys list": "List the gateway's keys.",
     "serve keys revoke": "Revoke a key of the gateway.",
     "monitor": "Show what the models did.",
+    "update-embeddings": "Bring indexes up to their documents.",
+    "embeddings list": "List the indexes and their state.",
+    "embeddings show": "Show an index, its generations and runs.",
+    "embeddings check": "Look for damage in the indexes.",
+    "embeddings rollback": "Make an earlier generation live again.",
+    "embeddings gc": "Drop what no kept generation shows.",
 }
 # What --help says of a group of commands; `serve` is a command itself.
 GROUPS = {
     "router": "Look into the router.",
     "models": "The models that can answer.",
+    "embeddings": "The indexes that searches use.",
     "serve keys": "The keys of the gateway.",
 }
 

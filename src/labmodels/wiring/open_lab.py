@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labmodels.releases.switch import SwitchChange
     from labmodels.router.outcome import Outcome
     from labmodels.wiring.router import LabRouter
-    from labmodels.wiring.search import Encoders
+    from labmodels.wiring.search import LabSearch
 
 
 class OpenLab:
@@ -31,7 +31,6 @@ class OpenLab:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self._encoders: dict[str, Encoders] = {}  # by environment; a model is loaded once
 
     def validate(self) -> Validation:
         """Check the whole lab; `is_valid` says whether there is no error."""
@@ -105,12 +104,14 @@ class OpenLab:
         environment: str | None = None,
     ) -> Found:
         """Search the indexes of `domains`, else all: `hits` with their snippets, and `notes`. Raises NoIndex where there is none."""
-        from labmodels.wiring.search import Encoders, LabSearch
-
-        name = self._environment(environment)
-        encoders = self._encoders.setdefault(name, Encoders(self.lab, name))
-        with LabSearch(self.lab, name, encoders) as searching:
+        with self.searching(environment) as searching:
             return searching.search(text, domains, mode, where, count)
+
+    def searching(self, environment: str | None = None) -> LabSearch:
+        """Return a search that stays open, for many queries; close it, or use it in `with`."""
+        from labmodels.wiring.search import LabSearch
+
+        return LabSearch(self.lab, self._environment(environment))
 
     def router(self, environment: str | None = None) -> LabRouter:
         """Return a router that stays open, for many questions and for streams; close it, or use it in `with`."""

@@ -87,7 +87,7 @@ def test_vectors_of_another_encoder_are_not_compared_and_the_command_that_mends_
     assert "another encoder" in answer.notes[0] and "labmodels update-embeddings --domain documentation" in answer.notes[0]
     with pytest.raises(NoIndex) as caught:
         found(shelf, "ENOSPC", encoder=other, mode="dense")
-    assert caught.value.hint == "labmodels update-embeddings --domain documentation"
+    assert caught.value.hint == "labmodels update-embeddings --domain documentation --incremental"
     assert other.queries == []
 
 
@@ -108,7 +108,7 @@ def test_without_an_encoder_words_answer_alone_and_say_why(shelf):
 def test_an_index_that_is_missing_names_the_command_that_builds_it(tmp_path, shelf, mode):
     with pytest.raises(NoIndex) as caught:
         found(shelf, "key", "documentation", "configuration", "metrics", mode=mode)
-    assert caught.value.hint == "labmodels update-embeddings --domain configuration --domain metrics"
+    assert caught.value.hint == "labmodels update-embeddings --domain configuration --domain metrics --incremental"
     with pytest.raises(NoIndex):
         found(Shelf(tmp_path), "key", mode=mode)
 

@@ -25,11 +25,14 @@ class HashedWords:
     def __init__(self, seed: int = 0, dimensions: int = 32) -> None:
         self.fingerprint = f"hashed words {seed} {dimensions}"
         self.dimensions = dimensions
+        self.max_tokens, self.warnings = 1 << 20, ()
         self.embedded: list[str] = []  # every text that was embedded
         self._seed = seed
 
     def documents(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> np.ndarray:
         self.embedded += texts
+        if progress:
+            progress(len(texts))
         return np.array([self.query(text) for text in texts], dtype=np.float32).reshape(len(texts), self.dimensions)
 
     def query(self, text: str) -> np.ndarray:

@@ -43,8 +43,12 @@ class NoIndex(LabmodelsError):
     @classmethod
     def of(cls, domains: Sequence[str]) -> NoIndex:
         """Return the error for domains that were never built."""
-        options = " ".join(f"--domain {domain}" for domain in domains) or "--all"
-        return cls(f"there is no index of {', '.join(domains) or 'any domain'} yet", hint=f"labmodels update-embeddings {options}")
+        return cls(f"there is no index of {', '.join(domains) or 'any domain'} yet", hint=_update(*domains))
+
+
+def _update(*domains: str) -> str:
+    options = " ".join(f"--domain {domain}" for domain in domains) or "--all"
+    return f"labmodels update-embeddings {options} --incremental"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +115,12 @@ class _Vectors:
     def of(self, domain: str, index: LiveIndex | None, encoder_of: EncoderOf) -> NDArray[float32]:
         """Return the query's vector in the space of an index. Raises NoIndex when the encoder has another."""
         if index is None:
-            raise NoIndex(f"{domain} is still being built", hint=f"labmodels update-embeddings --domain {domain} goes on with it")
+            raise NoIndex(f"{domain} is still being built", hint=_update(domain))
         encoder = encoder_of(domain)
         if encoder.fingerprint != index.space:
             raise NoIndex(
                 f"the index of {domain} was made by another encoder than the one that is configured",
-                hint=f"labmodels update-embeddings --domain {domain}",
+                hint=_update(domain),
             )
         if index.space not in self._by_space:
             self._by_space[index.space] = encoder.query(self._text)

@@ -118,7 +118,7 @@ class DerivedIndex:
         data = self._bytes[start:]
         header = self.header
         self.ids: Ids = data[: header.rows_at].view("<i8")
-        if zlib.crc32(self.ids) != header.ids_crc32:
+        if zlib.crc32(self.ids.data) != header.ids_crc32:
             raise Damaged(path, "its ids are not those that were written")
         self._rows = data[header.rows_at : header.sum_at].view("<f4").reshape(header.count, header.dimensions)
         self._sum = data[header.sum_at : header.digest_at].view("<f8")
@@ -143,7 +143,7 @@ class DerivedIndex:
     def verify(self) -> None:
         """Read everything. Raises Damaged when one bit is not as it was written."""
         size = hashlib.sha256().digest_size
-        if hashlib.sha256(self._bytes[:-size]).digest() != self._bytes[-size:].tobytes():
+        if hashlib.sha256(self._bytes[:-size].data).digest() != self._bytes[-size:].tobytes():
             raise Damaged(self.path, "its contents are not those that were written")
 
 

@@ -41,7 +41,8 @@ def difference(held: Mapping[str, Source], found: Iterable[Found], failures: Col
             suspects.append(file)
     unknown = {failure.path for failure in failures}
     folders = tuple(path for path in unknown if not path or path.endswith("/"))
-    gone, kept = [], []
+    gone: list[str] = []
+    kept: list[str] = []
     for path in held:
         if path not in now:
             (kept if path in unknown or path.startswith(folders) else gone).append(path)

@@ -10,13 +10,13 @@ import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labmodels.embeddings.documents import matches
+from labmodels.embeddings.encoding.protocol import BadVector
 from labmodels.embeddings.store import builds
 from labmodels.embeddings.store.derived import Damaged, DerivedIndex
 from labmodels.embeddings.store.schema import words_table
-from labmodels.embeddings.store.spaces import BadVectors
 from labmodels.embeddings.store.truth import faults, open_to_read
 from labmodels.embeddings.stored import LiveIndex, StoredChunk
 from labmodels.errors import Usage
@@ -133,7 +133,7 @@ class StoreReader:
                 raise
 
     def dense(self, domain: str, query: Vector, limit: int, paths: Sequence[str] = ()) -> list[tuple[int, float]]:
-        """Return the ids of the nearest chunks with their cosines, the best first. Raises BadVectors for what is no vector of the space.
+        """Return the ids of the nearest chunks with their cosines, the best first. Raises BadVector for what is no vector of the space.
 
         `query` is of length 1. That it is of the same space as `live` says, the caller sees to.
         """
@@ -143,7 +143,7 @@ class StoreReader:
         with faults(self.folder, "read"):
             vectors = self._vectors_of(shown)
             if query.shape != vectors.newer.shape[1:]:
-                raise BadVectors(f"the query has {len(query)} numbers, the vectors of {domain} have {vectors.newer.shape[1]}")
+                raise BadVector(f"the query has {len(query)} numbers, the vectors of {domain} have {vectors.newer.shape[1]}")
             try:
                 return self._nearest(shown, query, limit, paths)
             except Damaged as error:
@@ -159,7 +159,7 @@ class StoreReader:
         )
         with faults(self.folder, "read"):
             rows = self._connection.execute(query, values).fetchall()
-        return [StoredChunk(*row[:7], tuple(json.loads(row[7])), tuple(json.loads(row[8])), row[9].hex()) for row in rows]
+        return [_chunk(row) for row in rows]
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -279,6 +279,13 @@ class StoreReader:
         assert live is not None  # noqa: S101 - it is shown
         ids, rows = newer_vectors(self._connection, live, since)
         return _Vectors(file, ids, rows)
+
+
+def _chunk(row: tuple[Any, ...]) -> StoredChunk:
+    identity, domain, path, line, end_line, text, kind, trail, symbols, digest = row
+    return StoredChunk(
+        identity, domain, path, line, end_line, text, kind, tuple(json.loads(trail)), tuple(json.loads(symbols)), digest.hex()
+    )
 
 
 def newer_vectors(connection: sqlite3.Connection, live: builds.Live, since: int) -> tuple[Ids, Vector]:

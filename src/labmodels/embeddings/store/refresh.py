@@ -68,9 +68,7 @@ def _write(connection: Connection, live: builds.Live, truth: Truth, files: FileS
     build, g = live.build, live.generation
     alive = "SELECT DISTINCT vector FROM chunks WHERE build = ? AND born <= ? AND (died IS NULL OR died > ?) ORDER BY vector"
     ids = np.array([row[0] for row in connection.execute(alive, (build.id, g, g))], dtype=np.int64)
-    header = derived.Header(
-        build.domain, build.id, g, live.space.fingerprint, live.space.dimensions, len(ids), derived.ids_crc32(ids)
-    )
+    header = derived.Header(build.domain, build.id, g, live.space.fingerprint, live.space.dimensions, len(ids), derived.ids_crc32(ids))
     derived.write(file_of(truth.folder, build), header, ids, _blocks(connection, ids, live.space.dimensions), files)
 
 

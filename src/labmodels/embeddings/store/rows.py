@@ -79,7 +79,10 @@ def drop_source(connection: Connection, build: Build, number: int, path: str) ->
 
 def is_ahead(connection: Connection, build: Build) -> bool:
     """Whether a build holds anything else than its last generation did."""
-    query = "SELECT EXISTS (SELECT 1 FROM chunks WHERE build = ?1 AND born > ?2) OR EXISTS (SELECT 1 FROM chunks WHERE build = ?1 AND died > ?2)"
+    query = (
+        "SELECT EXISTS (SELECT 1 FROM chunks WHERE build = ?1 AND born > ?2) "
+        "OR EXISTS (SELECT 1 FROM chunks WHERE build = ?1 AND died > ?2)"
+    )
     return bool(connection.execute(query, (build.id, build.generation)).fetchone()[0])
 
 
@@ -111,7 +114,8 @@ def revive(connection: Connection, build: Build, at: int, number: int) -> None:
         _add(connection, build, number, row[8], row[:8])
     connection.executemany("DELETE FROM sources WHERE build = ? AND path = ?", ((build.id, path) for path in changed))
     connection.executemany(
-        "INSERT INTO sources SELECT ?1, ?2, -1, 0, 0, '' WHERE EXISTS (SELECT 1 FROM chunks WHERE build = ?1 AND path = ?2 AND died IS NULL)",
+        "INSERT INTO sources SELECT ?1, ?2, -1, 0, 0, '' "
+        "WHERE EXISTS (SELECT 1 FROM chunks WHERE build = ?1 AND path = ?2 AND died IS NULL)",
         ((build.id, path) for path in changed),
     )
 

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from sqlite3 import Connection
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from labmodels.embeddings.documents import Found, Skipped
+from labmodels.embeddings.encoding.protocol import BadVector
 from labmodels.embeddings.store import builds, rows, spaces
 from labmodels.embeddings.store.difference import MOST_VANISHING, Difference, difference, is_mass_vanishing, vanished
 from labmodels.embeddings.store.refresh import refresh
@@ -25,30 +26,13 @@ from labmodels.embeddings.store.truth import Truth, open_to_read, writing
 from labmodels.errors import GateFailed, LabmodelsError
 
 if TYPE_CHECKING:
-    from numpy import float32
-    from numpy.typing import NDArray
-
     from labmodels.embeddings.chunking.chunk import Chunk
     from labmodels.embeddings.documents import Document, StreamedDocument
+    from labmodels.embeddings.encoding.protocol import Encoder
 
 _BATCH_TEXTS = 2048  # texts to embed before they are kept: a kill loses no more than that
 _BATCH_SOURCES = 2000  # sources that are committed together
 _RACY_NS = 2_000_000_000  # a file younger than its reading may change within one tick of its clock: its time proves nothing
-
-
-class Encoding(Protocol):
-    """What an update needs of an encoder."""
-
-    @property
-    def fingerprint(self) -> str:
-        """The name of the space."""
-
-    @property
-    def dimensions(self) -> int:
-        """How many numbers a vector has."""
-
-    def documents(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> NDArray[float32]:
-        """Return a vector for each text."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +62,7 @@ class Wish:
     is_rebuild: bool = False  # a build beside the live one, from nothing but kept vectors
     allows_mass_delete: bool = False
     lock_wait_s: float = 0.0
-    progress: Callable[[int, int], None] | None = None  # sources done, of how many
+    progress: Callable[[int, int, int], None] | None = None  # sources done, of how many, and the texts embedded so far
 
 
 @dataclass
@@ -114,23 +98,23 @@ class NotShown(GateFailed):
     """A new build lacks sources that the live one shows; the live one stays."""
 
 
-def update(folder: Path, corpus: Corpus, encoding: Encoding, parts: Mapping[str, object], wish: Wish) -> Outcome:
+def update(folder: Path, corpus: Corpus, encoder: Encoder, parts: Mapping[str, object], wish: Wish) -> Outcome:
     """Bring the index of a domain in `folder` up to its sources. `parts` is what the fingerprint was made from, to be shown.
 
     Raises Vanished, NotShown, Busy, StorageFault; whatever it raises, what was shown before is still shown.
     """
     began_s = time.monotonic()
     with writing(folder, wish.lock_wait_s) as truth:
-        outcome = _Update(truth, corpus, encoding, parts, wish).run()
+        outcome = _Update(truth, corpus, encoder, parts, wish).run()
     outcome.elapsed_s = time.monotonic() - began_s
     return outcome
 
 
-def preview(folder: Path, corpus: Corpus, encoding: Encoding, wish: Wish) -> Outcome:
+def preview(folder: Path, corpus: Corpus, encoder: Encoder, wish: Wish) -> Outcome:
     """Return what an update would do. Reads and cuts what it would, embeds and changes nothing."""
     began_s = time.monotonic()
     truth = open_to_read(folder)
-    outcome = _Preview(truth, corpus, encoding, wish).run()
+    outcome = _Preview(truth, corpus, encoder, wish).run()
     if truth:
         truth.close()
     outcome.elapsed_s = time.monotonic() - began_s
@@ -149,9 +133,9 @@ class _Cut:
 class _Run:
     """The part of a run that only looks."""
 
-    def __init__(self, corpus: Corpus, encoding: Encoding, wish: Wish) -> None:
-        self.corpus, self.encoding, self.wish = corpus, encoding, wish
-        self.outcome = Outcome(corpus.domain, fingerprint=encoding.fingerprint)
+    def __init__(self, corpus: Corpus, encoder: Encoder, wish: Wish) -> None:
+        self.corpus, self.encoder, self.wish = corpus, encoder, wish
+        self.outcome = Outcome(corpus.domain, fingerprint=encoder.fingerprint)
 
     def compare(self, held: Mapping[str, Source], shown: Mapping[str, Source]) -> Difference:
         """Scan, and return what is to be done to a build that holds `held`. Raises Vanished, compared with what is `shown`."""
@@ -169,7 +153,8 @@ class _Run:
         return result
 
     def _refuse_to_empty(self, shown: Mapping[str, Source], found: Sequence[Found], failures: Sequence[Skipped]) -> None:
-        hint = f"look whether its folders are there; if it is meant, labmodels update-embeddings --domain {self.corpus.domain} --allow-mass-delete"
+        command = f"labmodels update-embeddings --domain {self.corpus.domain} --allow-mass-delete"
+        hint = f"look whether its folders are there; if it is meant: {command}"
         for failure in failures:
             if failure.path == "" or (failure.path.endswith("/") and any(path.startswith(failure.path) for path in shown)):
                 raise Vanished(f"{self.corpus.domain}: {failure.path or 'the root'} {failure.reason}; nothing was changed", hint=hint)
@@ -181,11 +166,15 @@ class _Run:
     def looked_at(self, suspects: Sequence[Found], held: Mapping[str, Source]) -> Iterator[_Cut | Source | Failure]:
         """Yield what became of each suspect: cut anew, the same after all, or failed. What is no document holds no chunks."""
         for number, found in enumerate(suspects):
-            if self.wish.progress:
-                self.wish.progress(number, len(suspects))
+            self.tell(number, len(suspects))
             yield self._looked_at(found, held.get(found.path))
-        if self.wish.progress and suspects:
-            self.wish.progress(len(suspects), len(suspects))
+        self.tell(len(suspects), len(suspects))
+
+    def tell(self, done: int, total: int) -> None:
+        """Tell how far the run is, where somebody wants to know."""
+        self._done, self._total = done, total
+        if self.wish.progress and total:
+            self.wish.progress(done, total, self.outcome.embedded)
 
     def _looked_at(self, found: Found, before: Source | None) -> _Cut | Source | Failure:
         seen_ns = time.time_ns()
@@ -207,8 +196,8 @@ class _Run:
 
 
 class _Preview(_Run):
-    def __init__(self, truth: Truth | None, corpus: Corpus, encoding: Encoding, wish: Wish) -> None:
-        super().__init__(corpus, encoding, wish)
+    def __init__(self, truth: Truth | None, corpus: Corpus, encoder: Encoder, wish: Wish) -> None:
+        super().__init__(corpus, encoder, wish)
         self.truth = truth
 
     def run(self) -> Outcome:
@@ -218,7 +207,7 @@ class _Preview(_Run):
         if self.truth:
             with self.truth.reading() as connection:
                 live = builds.live_of(connection, self.corpus.domain)
-                space = spaces.find_space(connection, self.encoding.fingerprint)
+                space = spaces.find_space(connection, self.encoder.fingerprint)
                 build = space and builds.newest(
                     connection, self.corpus.domain, space, self.corpus.cut_identity, is_unseen=self.wish.is_rebuild
                 )
@@ -244,8 +233,8 @@ class _Preview(_Run):
 
 
 class _Update(_Run):
-    def __init__(self, truth: Truth, corpus: Corpus, encoding: Encoding, parts: Mapping[str, object], wish: Wish) -> None:
-        super().__init__(corpus, encoding, wish)
+    def __init__(self, truth: Truth, corpus: Corpus, encoder: Encoder, parts: Mapping[str, object], wish: Wish) -> None:
+        super().__init__(corpus, encoder, wish)
         self.truth, self.parts = truth, parts
         self._pending: list[_Cut] = []
         self._texts: dict[str, str] = {}  # by hash, of what is pending
@@ -255,27 +244,30 @@ class _Update(_Run):
         with self.truth.reading() as connection:
             self.live = builds.live_of(connection, self.corpus.domain)
             shown = rows.sources(connection, self.live.build) if self.live else {}
-            space = spaces.find_space(connection, self.encoding.fingerprint)
-            build = space and builds.newest(
-                connection, self.corpus.domain, space, self.corpus.cut_identity, is_unseen=self.wish.is_rebuild
-            )
+            space = spaces.find_space(connection, self.encoder.fingerprint)
+            build = space and builds.newest(connection, self.corpus.domain, space, self.corpus.cut_identity, is_unseen=self.wish.is_rebuild)
             held = rows.sources(connection, build) if build else {}
         work = self.compare(held, shown)
         self.outcome.generation = self.live.generation if self.live else 0
         with self.truth.reading() as connection:
-            is_at_rest = build is not None and self.live is not None and build.id == self.live.build.id
-            is_at_rest = is_at_rest and work.is_nothing and not rows.is_ahead(connection, build)
+            is_shown = build is not None and self.live is not None and build.id == self.live.build.id
+            is_at_rest = is_shown and work.is_nothing and build is not None and not rows.is_ahead(connection, build)
         if not is_at_rest:
             self._bring_up(space, build, work, held, shown)
         refresh(self.truth, self.corpus.domain)
         return self.outcome
 
     def _bring_up(
-        self, space: spaces.Space | None, build: builds.Build | None, work: Difference, held: Mapping[str, Source], shown: Mapping[str, Source]
+        self,
+        space: spaces.Space | None,
+        build: builds.Build | None,
+        work: Difference,
+        held: Mapping[str, Source],
+        shown: Mapping[str, Source],
     ) -> None:
         with self.truth.transaction() as connection:
             self.run_id = builds.begin_run(connection, self.corpus.domain, "rebuild" if self.wish.is_rebuild else "update")
-            self.space = space or spaces.make_space(connection, self.encoding.fingerprint, self.encoding.dimensions, self.parts)
+            self.space = space or spaces.make_space(connection, self.encoder.fingerprint, self.encoder.dimensions, self.parts)
             self.build = build or builds.begin(connection, self.corpus.domain, self.space, self.corpus.cut_identity, self.corpus.group)
             self.number = builds.next_number(connection, self.corpus.domain)
         with self._noted():
@@ -328,7 +320,7 @@ class _Update(_Run):
     def _commit_alone(self, one: _Cut) -> None:
         try:
             ids = self._vectors({chunk.hash: chunk.embedded for chunk in one.chunks})
-        except spaces.BadVectors as error:
+        except BadVector as error:
             self.outcome.failures.append(Failure(one.source.path, str(error)))
             return
         with self.truth.transaction() as connection:
@@ -337,20 +329,23 @@ class _Update(_Run):
     def _embedded(self, texts: Mapping[str, str]) -> dict[str, int] | None:
         try:
             return self._vectors(texts)
-        except spaces.BadVectors:
+        except BadVector:
             return None
 
     def _vectors(self, texts: Mapping[str, str]) -> dict[str, int]:
         """Return the ids of the vectors of texts by hash; those that have none yet are embedded."""
-        ids = spaces.vector_ids(self.truth.connection, self.space, texts)
+        ids = spaces.vector_ids(self.truth.connection, self.space, texts, is_verified=self.wish.is_rebuild)
         unseen = [digest for digest in texts if digest not in ids]
         for start in range(0, len(unseen), _BATCH_TEXTS):
             part = unseen[start : start + _BATCH_TEXTS]
-            vectors = self.encoding.documents([texts[digest] for digest in part])
+            vectors = self.encoder.documents([texts[digest] for digest in part], self._embedded_more)
             with self.truth.transaction() as connection:
                 spaces.add_vectors(connection, self.space, part, vectors)
-            self.outcome.embedded += len(part)
         return ids | spaces.vector_ids(self.truth.connection, self.space, unseen)
+
+    def _embedded_more(self, count: int) -> None:
+        self.outcome.embedded += count
+        self.tell(self._done, self._total)
 
     def _keep(self, connection: Connection, one: _Cut, ids: Mapping[str, int]) -> None:
         rows.replace_source(connection, self.build, self.number, one.source, one.chunks, ids)
@@ -369,7 +364,9 @@ class _Update(_Run):
         if is_beside and self.live is not None and not self.wish.allows_mass_delete:
             lost = sorted({failure.path for failure in self.outcome.failures} & shown.keys())
             if lost:
-                fact = f"{self.corpus.domain}: generation {self.live.generation} stays live, the new build lacks {len(lost):,} of its sources"
+                fact = (
+                    f"{self.corpus.domain}: generation {self.live.generation} stays live, the new build lacks {len(lost):,} of its sources"
+                )
                 raise NotShown(f"{fact}: {lost[0]}: {self._reason(lost[0])}", hint="mend or exclude them, then run it again")
         with self.truth.transaction() as connection:
             self.outcome.is_new = is_beside or rows.is_ahead(connection, self.build)

@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labmodels.config.schema.embedding_model import EmbeddingDomain
-from labmodels.embeddings.documents import Passage
+from labmodels.embeddings.chunking.chunk import Chunk
 from labmodels.embeddings.lexical import rank, retrieve
 
 
-def passage(text: str, *trail: str, line: int = 1) -> Passage:
-    return Passage("d.md", line, line, text, "paragraph", trail)
+def passage(text: str, *trail: str, line: int = 1) -> Chunk:
+    return Chunk("d.md", line, line, text, "paragraph", trail)
 
 
 DEPLOY = passage("Plan first, then deploy the plan to production.", "Deploy a release")

@@ -1,1 +1,1 @@
-"""Documents, and what is found in them: `documents` finds and cuts them, `lexical` scores them against a query."""
+"""Documents, and what is found in them: `documents` finds and reads them, `chunking` cuts them, `lexical` scores them against a query."""

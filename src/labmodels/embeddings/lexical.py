@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labmodels.embeddings.documents import Passage, documents, passages
+from labmodels.embeddings.chunking.chunk import Chunk
+from labmodels.embeddings.chunking.markdown import passages
+from labmodels.embeddings.documents import documents
 from labmodels.words import terms, with_pairs
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ _NEAREST_HEADING, _OUTER_HEADING = 2.0, 0.7  # how often a heading's term counts
 _LONGEST_REST = 20  # passages; a section beyond that is no procedure
 
 
-def retrieve(root: Path, domains: Sequence[EmbeddingDomain], query: str, k: int) -> list[Passage]:
+def retrieve(root: Path, domains: Sequence[EmbeddingDomain], query: str, k: int) -> list[Chunk]:
     """Return the `k` passages of all `domains` that speak most of the query, the best first; then the rest of the best one's section.
 
     A procedure alternates steps and commands, each a passage: cut off at `k`, it would be given without its last steps.
@@ -34,7 +36,7 @@ def retrieve(root: Path, domains: Sequence[EmbeddingDomain], query: str, k: int)
     return best + rest[:_LONGEST_REST]
 
 
-def rank(query: str, candidates: Sequence[Passage], k: int) -> list[Passage]:
+def rank(query: str, candidates: Sequence[Chunk], k: int) -> list[Chunk]:
     """Return the `k` passages that score highest, equal scores in their given order; those without any term are left out."""
     asked = list(dict.fromkeys(with_pairs(terms(query))))  # in order: the same sum, to the last bit, at every call
     counts, lengths = _counted(candidates, frozenset(asked))
@@ -50,7 +52,7 @@ def rank(query: str, candidates: Sequence[Passage], k: int) -> list[Passage]:
     return [candidates[position] for _, position in sorted(scored)[:k]]
 
 
-def _counted(candidates: Sequence[Passage], asked: frozenset[str]) -> tuple[list[dict[str, float]], list[int]]:
+def _counted(candidates: Sequence[Chunk], asked: frozenset[str]) -> tuple[list[dict[str, float]], list[int]]:
     """Return how often each passage, its headings included, holds each asked term, and how many terms it has."""
     counts: list[dict[str, float]] = []
     lengths: list[int] = []

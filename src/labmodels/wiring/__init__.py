@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from labmodels.config.schema.language_model import LanguageModel
-    from labmodels.embeddings.documents import Passage
+    from labmodels.embeddings.chunking.chunk import Chunk
     from labmodels.ledger.record import Ledger
     from labmodels.releases.candidate import Request
     from labmodels.releases.content import Content
@@ -68,7 +68,7 @@ def request_of(lab: Lab, environment: str, configs: Sequence[str], settings: Seq
     return Request(environment, config_paths(lab, [find_config(lab, config) for config in configs]), tuple(settings))
 
 
-def retrieve(lab: Lab, effective: Effective, query: str, domain: str, passages: int = 6) -> list[Passage]:
+def retrieve(lab: Lab, effective: Effective, query: str, domain: str, passages: int = 6) -> list[Chunk]:
     """The passages that speak of `query`, best first: from the domain's index, or from those its specialised model names."""
     from labmodels.embeddings.lexical import retrieve as search
 

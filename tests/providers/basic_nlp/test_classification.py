@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from labmodels.embeddings.documents import Document, passages
+from labmodels.embeddings.chunking.markdown import passages
+from labmodels.embeddings.documents import Document
 from labmodels.providers.basic_nlp import BasicNlp
 from labmodels.providers.protocol import Message, Request
 from tests.providers.basic_nlp.asking import ask

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labmodels.config.schema.embedding_model import EmbeddingDomain
-from labmodels.embeddings.documents import Document, passages
+from labmodels.embeddings.chunking.markdown import passages
+from labmodels.embeddings.documents import Document
 from labmodels.embeddings.lexical import rank, retrieve
 from labmodels.providers.basic_nlp import ABSTENTION, BasicNlp
 from labmodels.providers.protocol import Finished, Message, ProviderFault, Request, TextDelta

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
-CODE := src tests benchmarks scripts
+CODE := src tests benchmarks scripts examples
 WORKERS ?= 2
 
 .PHONY: install quickstart test check reliability bench audit docs clean

@@ -102,7 +102,9 @@ class StoreReader:
         shown = self._shown(domain)
         if shown is None:
             return []
-        return self._stored(f"{_ALIVE} AND c.path = ? AND ? BETWEEN c.line AND c.end_line ORDER BY c.line, c.id", (*shown.alive, path, line))
+        return self._stored(
+            f"{_ALIVE} AND c.path = ? AND ? BETWEEN c.line AND c.end_line ORDER BY c.line, c.id", (*shown.alive, path, line)
+        )
 
     def vectors(self, ids: Collection[int]) -> Mapping[int, Vector]:
         """Return the vectors of chunks by their ids, of length 1; one that has gone is left out."""

@@ -24,6 +24,7 @@ class Lab:
         self.state = root / ".labmodels"
         self.ledger_file = self.state / "ledger.db"
         self.models = root / "models"
+        self.embeddings = root / "embeddings"
 
     def environment_folder(self, environment: str) -> Path:
         """The state of one environment; no other environment has a path into it."""

@@ -15,7 +15,7 @@ _PARTS = (
 _SUFFIXES = (".yaml", ".json", ".md", ".py", ".sh", ".conf", ".service", ".timer", ".cron", ".log", ".prom")
 _MODES = {".sh": 0o755}
 _OURS = ("docs/decisions", "docs/log.md")  # about this program; the wheel leaves them out, too
-_IGNORED = ".labmodels/\n"
+_IGNORED = ".labmodels/\n/embeddings/\n"
 
 
 def lay_out(folder: Path, files: FileSystem = DISK) -> tuple[list[str], list[str]]:

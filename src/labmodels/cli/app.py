@@ -40,6 +40,9 @@ COMMANDS = {
     "router status": "Show breakers, windows and budgets as every process sees them.",
     "router reset": "Close breakers by hand.",
     "router drill": "Rehearse faults against the live route.",
+    "search": "Find passages by words and by meaning.",
+    "search-eval": "Measure search on judged queries.",
+    "links": "Show what else speaks of a passage, and why.",
     "feedback": "Say whether an answer was good.",
     "models list": "Show what can answer, its health and its price.",
     "models pull": "Fetch a GGUF model from a hub.",
@@ -48,11 +51,18 @@ COMMANDS = {
     "serve keys list": "List the gateway's keys.",
     "serve keys revoke": "Revoke a key of the gateway.",
     "monitor": "Show what the models did.",
+    "update-embeddings": "Bring indexes up to their documents.",
+    "embeddings list": "List the indexes and their state.",
+    "embeddings show": "Show an index, its generations and runs.",
+    "embeddings check": "Look for damage in the indexes.",
+    "embeddings rollback": "Make an earlier generation live again.",
+    "embeddings gc": "Drop what no kept generation shows.",
 }
 # What --help says of a group of commands; `serve` is a command itself.
 GROUPS = {
     "router": "Look into the router.",
     "models": "The models that can answer.",
+    "embeddings": "The indexes that searches use.",
     "serve keys": "The keys of the gateway.",
 }
 

@@ -167,6 +167,11 @@ def documents(root: Path, domain: EmbeddingDomain) -> Iterator[Document]:
             yield document
 
 
+def matches(path: str, globs: Sequence[str]) -> bool:
+    """Whether a path below the root matches one of `globs`."""
+    return any(_pattern(glob).fullmatch(path) for glob in globs)
+
+
 def largest_bytes(chunker: Chunker) -> int | None:
     """Return how large a file of this chunker may be; None when it is streamed."""
     return None if chunker in STREAMED else LARGEST_DESCRIPTION_BYTES if chunker == "openapi" else LARGEST_BYTES

@@ -21,7 +21,17 @@ _STOP = frozenset(
 
 def terms(text: str) -> list[str]:
     """Return the stems of a text's words, without stop words; identifiers are split (`rollback_to`, `rollbackTo`)."""
-    return [_stem(word) for word in _WORD.findall(_CAMEL.sub(" ", text).lower()) if word not in _STOP]
+    return [_stem(word) for word in words(text) if word not in _STOP]
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text as they are written, in lower case; identifiers are split."""
+    return _WORD.findall(_CAMEL.sub(" ", text).lower())
+
+
+def is_telling(word: str) -> bool:
+    """Whether a word says what a text is about: `the` and `how` do not."""
+    return word not in _STOP
 
 
 @lru_cache(maxsize=65536)

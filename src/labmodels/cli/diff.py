@@ -30,10 +30,10 @@ def diff(
     from labmodels.cli.plans import change_lines
     from labmodels.releases.candidate import Tree
     from labmodels.releases.content import changes
-    from labmodels.releases.deploy import require_live
     from labmodels.releases.drift import declared
     from labmodels.releases.history import kept_release
     from labmodels.releases.plan import change_as_json
+    from labmodels.releases.store import require_live
     from labmodels.terminal.colour import Paint
     from labmodels.terminal.output import emit_json, write
     from labmodels.wiring import default_environment, store_of

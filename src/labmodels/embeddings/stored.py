@@ -53,3 +53,9 @@ class IndexReader(Protocol):
 
     def dense(self, domain: str, query: NDArray[float32], limit: int, paths: Sequence[str] = ()) -> list[tuple[int, float]]:
         """Return the ids of the nearest chunks with their cosines, the best first. Raises where the index is of another space."""
+
+    def at(self, domain: str, path: str, line: int) -> list[StoredChunk]:
+        """Return the chunks of `domain` that hold a line of a file, in the order of their lines."""
+
+    def vectors(self, ids: Collection[int]) -> Mapping[int, NDArray[float32]]:
+        """Return the vectors of chunks by their ids, of length 1; one that has gone is left out."""

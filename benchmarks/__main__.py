@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import gateway, router, startup, validation
+from benchmarks import encoding, gateway, router, startup, validation
 from benchmarks.measure import Figure
 
 # To add a topic: write a module with `figures(folder) -> list[Figure]` and name it here.
@@ -24,6 +24,7 @@ TOPICS: dict[str, Callable[[Path], list[Figure]]] = {
     "validation": validation.figures,
     "router": router.figures,
     "gateway": gateway.figures,
+    "encoding": encoding.figures,
 }
 
 HERE = Path(__file__).resolve().parent

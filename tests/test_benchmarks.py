@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from benchmarks import __main__ as bench
+from benchmarks import router
 from benchmarks.generated_lab import generate
 from benchmarks.measure import LABMODELS, Figure, best_of, spent
 
@@ -43,3 +44,22 @@ def test_the_generated_lab_is_valid(tmp_path):
     assert {len(model.read_text().splitlines()) for model in models} == {57}
     done = subprocess.run([LABMODELS, "validate-config"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("way", ["sdk", "sdk_streamed"])
+def test_a_call_costs_processor_time_and_reaches_the_provider(way, tmp_path):
+    with router.running(router.PROVIDER) as provider, router.calling(way, provider.first, provider.first, tmp_path) as caller:
+        assert float(caller.tell(3)) > 0
+        assert provider.tell("") == "3"
+
+
+def test_a_call_that_does_not_bring_the_providers_answer_is_an_error_and_not_a_cheap_one(tmp_path):
+    with router.running([*router.PROVIDER, "empty"]) as provider, router.calling("sdk", provider.first, provider.first, tmp_path) as caller:
+        with pytest.raises(SystemExit, match="gave up"):
+            caller.tell(1)
+        assert provider.tell("") == "1"
+
+
+def test_what_the_router_topic_edits_stands_in_the_shipped_model():
+    text = (router.ROOT / router.GPT4).read_text(encoding="utf-8")
+    assert all(text.count(old) >= 1 for old in router.LIMITS | router.WHOLE)

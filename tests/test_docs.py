@@ -15,7 +15,10 @@ from labmodels.config.codes import CODES
 from labmodels.config.schema.fallback import DEFAULT_DECISIONS
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LAB_PAGES = [
+    page for folder in ("knowledge_base", "infrastructure", "monitoring", "logs") for page in sorted((ROOT / folder).rglob("*.md"))
+]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")), *LAB_PAGES]
 COMMAND = re.compile(r"(?:`|^\$ |^> |^ *(?:- |\d+\. )?)labmodels ([a-z][^`\n#|]*)", re.MULTILINE)
 
 

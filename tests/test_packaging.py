@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import labmodels
+from labmodels.starter import starter_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -74,8 +75,7 @@ def test_a_lab_laid_out_by_the_installed_command_validates_outside_the_checkout(
 
 def test_the_wheel_carries_the_starter_lab_and_the_type_marker(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    declared = [ROOT / "labmodels.yaml", *(path for name in ("configs", "schemas") for path in (ROOT / name).rglob("*") if path.is_file())]
-    assert {f"labmodels/starter/{path.relative_to(ROOT)}" for path in declared} <= names
+    assert {name for name in names if name.startswith("labmodels/starter/")} == {f"labmodels/starter/{name}" for name in starter_files()}
     assert "labmodels/py.typed" in names
 
 

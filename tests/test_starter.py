@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 
 import pytest
@@ -36,6 +37,13 @@ def test_a_new_lab_is_valid_and_holds_every_file_of_the_starter(tmp_path):
     assert open_lab(tmp_path / "a new" / "lab").validate().is_valid
 
 
+def test_a_script_can_be_run_where_it_was_laid_out(tmp_path):
+    lay_out(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file() and os.access(path, os.X_OK)} == {
+        path.name for path in tmp_path.rglob("*.sh")
+    }
+
+
 def test_laying_it_out_again_adds_what_is_missing_and_keeps_what_was_changed(tmp_path):
     written, _ = lay_out(tmp_path)
     (tmp_path / "labmodels.yaml").write_text("name: mine\n")
@@ -64,9 +72,11 @@ def test_a_file_is_no_place_for_a_lab(tmp_path):
 
 def test_pages_about_the_program_itself_and_what_editors_leave_are_left_out():
     names = starter_files()
-    assert {path.rsplit(".", 1)[1] for path in names} == {"yaml", "json", "md"}
+    suffixes = {"yaml", "json", "md", "py", "sh", "conf", "service", "timer", "cron", "log", "prom"}
+    assert {path.rsplit(".", 1)[1] for path in names} == suffixes
     assert not [name for name in names if name.startswith(("docs/decisions", "docs/log")) or "/." in name]
     assert {"labmodels.yaml", "docs/index.md", "schemas/lab.schema.json", "configs/language_models/gpt4_config.yaml"} <= set(names)
+    assert "scripts/maintenance/backup.sh" in names and not [name for name in names if name.startswith("scripts/example_")]
     assert starter_folder() == REPOSITORY
     excluded = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["exclude"]
     assert not [name for name in names if name.startswith(tuple(excluded))], "the wheel holds another starter lab than the checkout"

@@ -5,12 +5,15 @@ LabmodelsError
 ├── InvalidConfiguration  1   the configuration has errors (in config/diagnostics.py, with its findings)
 ├── NoVerdict             3   a verdict was asked for and there is no data for one
 ├── StalePlan             4   what a plan or a run relied on has moved
+├── NoExport              4   a query needs an export of its model first (in embeddings/encoding/encoder.py)
 ├── GateFailed            5   a gate refused the candidate; the previous state is still live
 ├── RollbackFailed        6   flipping back failed: act now
 ├── NoProvider            7   every candidate failed or was skipped
 ├── Declined              8   somebody said no at the prompt
 ├── MissingExtra         69   an optional dependency is not installed
 ├── StorageFault         74   I/O error, no space, damage
+├── MissingWeights       74   an embedding model is nowhere (in embeddings/encoding/weights.py)
+├── BadVector            74   an encoder gave what is no vector of its space (in embeddings/encoding/protocol.py)
 ├── HubFault             74   a hub of models cannot be reached, or sent something else (in providers/hub.py)
 └── Busy                 75   somebody else holds the lock: try again
 

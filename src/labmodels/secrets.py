@@ -146,6 +146,7 @@ def _shapes() -> re.Pattern[str]:
             | xox[abeoprs]-[A-Za-z0-9-]{12,}
             | AIza[A-Za-z0-9_-]{30,}
             | hf_[A-Za-z0-9]{24,}
+            | lm_[A-Za-z0-9_-]{43}
             | eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
           ) (?![A-Za-z0-9])
         | (?<![A-Za-z]) Bearer\ [A-Za-z0-9._~+/-]{20,}=*
@@ -155,8 +156,8 @@ def _shapes() -> re.Pattern[str]:
 
 
 _BEGINNINGS = (
-    "-----BEGIN", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "xox", "AIza", "hf_", "eyJ",
-    "Bearer ",
+    "-----BEGIN", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "AKIA", "ASIA", "xox", "AIza", "hf_", "lm_",
+    "eyJ", "Bearer ",
 )  # fmt: skip
 
 

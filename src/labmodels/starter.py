@@ -7,8 +7,13 @@ from pathlib import Path
 from labmodels.durable import DISK, FileSystem
 from labmodels.errors import StorageFault, Usage
 
-_PARTS = ("labmodels.yaml", "configs", "schemas", "docs")
-_SUFFIXES = (".yaml", ".json", ".md")  # what an editor leaves beside them is not meant
+_PARTS = (
+    "labmodels.yaml", "configs", "schemas", "docs",
+    "knowledge_base", "examples", "scripts/maintenance", "api", "infrastructure", "monitoring", "logs", "metrics",
+)  # fmt: skip
+# What an editor leaves beside them is not meant.
+_SUFFIXES = (".yaml", ".json", ".md", ".py", ".sh", ".conf", ".service", ".timer", ".cron", ".log", ".prom")
+_MODES = {".sh": 0o755}
 _OURS = ("docs/decisions", "docs/log.md")  # about this program; the wheel leaves them out, too
 _IGNORED = ".labmodels/\n/embeddings/\n"
 
@@ -31,7 +36,7 @@ def lay_out(folder: Path, files: FileSystem = DISK) -> tuple[list[str], list[str
             kept.append(name)
             continue
         files.make_folder(target.parent, 0o755)
-        files.write_file(target, texts[name], 0o644)
+        files.write_file(target, texts[name], _MODES.get(target.suffix, 0o644))
         written.append(name)
     return written, kept
 

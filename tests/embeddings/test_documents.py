@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -116,11 +118,38 @@ def test_the_scan_reads_no_file_and_says_what_changed(tree):
     assert list(scan(tree, domain)) == [before]
 
 
-def test_folders_that_no_glob_leads_into_are_not_listed(tree):
-    (tree / "docs/deep/er").chmod(0)
-    assert reasons(tree, "docs/*.md", "docs/deep/*.md") == {}
-    if os.geteuid():
-        assert reasons(tree, "docs/**") == {"docs/deep/er/": "cannot be listed: Permission denied"}
+LISTED: list[str] | None = None  # the folders that were listed since a test has asked for it
+
+
+def _hear(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "os.scandir" and LISTED is not None:
+        LISTED.append(str(arguments[0]))
+
+
+sys.addaudithook(_hear)
+
+
+@pytest.mark.parametrize(
+    ("globs", "folders"),
+    [
+        (["*.md"], [""]),
+        (["docs/*.md"], ["", "docs"]),
+        (["docs/deep/*.md", "README.md"], ["", "docs", "docs/deep"]),
+        (["d*/**/c.md"], ["", "docs", "docs/deep", "docs/deep/er"]),
+        (["docs/**"], ["", "docs", "docs/deep", "docs/deep/er"]),
+        (["other/**/*.md", "/etc/*", "../*/*"], [""]),
+    ],
+)
+def test_folders_that_no_glob_leads_into_are_not_listed(tree, globs, folders, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "LISTED", listed := [])
+    found(tree, *globs)
+    assert sorted(os.path.relpath(folder, tree) for folder in listed) == [folder or "." for folder in folders]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_a_folder_that_may_not_be_listed_is_a_failure(tree):
+    (tree / "docs/deep").chmod(0)
+    assert reasons(tree, "docs/**/*.md") == {"docs/deep/": "cannot be listed: Permission denied"}
 
 
 def test_a_root_that_is_not_there_is_a_failure(tmp_path):
@@ -241,6 +270,16 @@ def test_a_line_without_end_is_cut_and_counted_once(tree):
     (document,) = everything(tree, "a.log", chunker="logs")
     first, long, last = document.lines()
     assert (first, len(long), last) == ("first", LONGEST_LINE_BYTES, "last")
+
+
+def test_a_line_of_a_hundred_megabytes_takes_little_memory(tree):
+    (tree / "a.log").touch()
+    os.truncate(tree / "a.log", 100_000_000)
+    tracemalloc.start()
+    (line,) = StreamedDocument("a.log", tree / "a.log", 100_000_000).lines()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(line) == LONGEST_LINE_BYTES and peak < 8_000_000
 
 
 def test_fifty_thousand_files_are_found_in_order(tmp_path):

@@ -141,7 +141,6 @@ def test_a_name_that_nothing_has_is_not_found(client):
         ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, "thinking.type"),
         ({"output_config": {"effort": "high"}}, "output_config.effort"),
         ({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}, "tools[0].type"),
-        ({"tool_choice": {"type": "auto", "disable_parallel_tool_use": True}, "tools": [TOOL]}, "tool_choice.disable_parallel_tool_use"),
         ({"messages": [{"role": "user", "content": [{"type": "document", "source": {}}]}]}, "messages[0].content[0].type"),
         ({"messages": []}, "messages"),
     ],

@@ -92,6 +92,24 @@ def test_tool_calls_come_whole_and_their_results_go_back(is_streamed, client, st
     assert asked["tool_calls"][0]["id"] == call.id and told == {"role": "tool", "tool_call_id": call.id, "content": "2"}
 
 
+@pytest.mark.parametrize("model", ["gpt-4", "claude"])
+def test_one_call_at_a_time_is_asked_of_every_provider(model, client, stage):
+    client.chat.completions.create(model=model, messages=ASKED, tools=[TOOL], parallel_tool_calls=False)
+    server = stage.openai if model == "gpt-4" else stage.anthropic
+    sent = server.seen[-1].body
+    if model == "gpt-4":
+        assert sent["parallel_tool_calls"] is False
+    else:
+        assert sent["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+
+
+def test_a_stream_names_who_answers_from_its_first_byte(client, stage):
+    with client.chat.completions.with_streaming_response.create(model="auto", messages=ASKED, stream=True) as response:
+        candidate, request_id = response.headers["x-labmodels-candidate"], response.headers["x-labmodels-request-id"]
+        chunks = [json.loads(line.removeprefix("data: ")) for line in response.iter_lines() if line.startswith("data: {")]
+    assert {chunk["model"] for chunk in chunks} == {candidate} and {chunk["id"] for chunk in chunks} == {f"chatcmpl-{request_id}"}
+
+
 class Verdict(BaseModel):
     """What a model is made to answer."""
 
@@ -201,7 +219,6 @@ def test_a_name_that_nothing_has_is_not_found(client):
         ({"logprobs": True}, "logprobs"),
         ({"frequency_penalty": 1.5}, "frequency_penalty"),
         ({"reasoning_effort": "high"}, "reasoning_effort"),
-        ({"tools": [TOOL], "parallel_tool_calls": False}, "parallel_tool_calls"),
         ({"extra_body": {"best_of": 3}}, "best_of"),
         ({"temperature": 9}, "temperature"),
         ({"max_tokens": 0}, "max_tokens"),

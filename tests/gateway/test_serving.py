@@ -123,7 +123,7 @@ def test_a_deployment_holds_from_the_next_request_on_and_a_request_in_flight_end
 @pytest.mark.parametrize(("policy", "is_whole"), [("continue", True), ("restart", False), ("terminate", False)])
 def test_a_stream_that_breaks_goes_on_unseen_or_ends_in_an_error_and_never_begins_anew(policy, is_whole, lab, behind, tmp_path):
     openai, anthropic, variables = behind
-    lab.append(FALLBACK, f"\nafter_output: {policy}\n")
+    lab.edit(FALLBACK, ("after_output: terminate", f"after_output: {policy}"))
     assert run(["deploy-config", "--all", "--yes", "--lab", str(lab.root), "--env", "dev"]) == 0
     openai.plan.append("cut")
     anthropic.reply = "and so on"

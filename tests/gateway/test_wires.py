@@ -16,7 +16,7 @@ from labmodels.gateway.fields import Fields, decoded
 from labmodels.gateway.openai_wire import OpenAIWire
 from labmodels.ledger.record import Attempt, Occasion
 from labmodels.providers.protocol import Answer, TextDelta, ToolCall, ToolCallDelta, Usage
-from labmodels.router.outcome import Outcome
+from labmodels.router.outcome import Began, Outcome
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 MESSAGE = {**CHAT, "max_tokens": 5}
@@ -40,7 +40,7 @@ def outcome(text: str, calls: tuple[ToolCall, ...] = (), usage: Usage = USAGE) -
 
 def written(wire, body: dict, texts: list[str], calls: list[list[str]]) -> list[str]:
     """Return the data of each event that a stream of these pieces becomes."""
-    writer = wire.writer(wire.wanted(Fields(body)))
+    writer = wire.writer(wire.wanted(Fields(body)), Began("r1", "gpt-4"))
     stream = writer.began() + b"".join(writer.delta(TextDelta(text)) for text in texts)
     for index, pieces in enumerate(calls):
         stream += writer.delta(ToolCallDelta(index, f"call_{index}", "add"))

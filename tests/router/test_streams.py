@@ -12,7 +12,7 @@ from labmodels.router.admission import Admission
 from labmodels.router.breaker import Rules
 from labmodels.router.candidates import Candidate
 from labmodels.router.loop import Means, Terms, stream
-from labmodels.router.outcome import Answered, Interrupted, RouteSpent, Switched
+from labmodels.router.outcome import Answered, Began, Interrupted, RouteSpent, Switched
 from tests.router.test_loop import OCCASION, REQUEST, Clock, OpenDoor, candidate, fault
 
 CUT = fault("truncated")
@@ -66,7 +66,7 @@ def text_of(events) -> str:
 def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
     events, rows, _ = begin({"a": [["The ", "", "answer"]]})
     events = list(events)
-    assert events[:-1] == [TextDelta("The "), TextDelta("answer")]
+    assert events[:-1] == [Began(rows[0].request_id, "a"), TextDelta("The "), TextDelta("answer")]
     assert isinstance(events[-1], Answered) and events[-1].outcome.answer.text == "The answer"
     assert (rows[0].first_token_s, rows[0].latency_s) == (1.0, 3.0)
 
@@ -74,13 +74,13 @@ def test_pieces_come_as_they_are_and_the_outcome_at_the_end():
 def test_what_fails_before_its_first_output_falls_back_unseen():
     events, rows, _ = begin({"a": [[fault("overloaded")]] * 3, "b": [["yes"]]})
     events = list(events)
-    assert events[:-1] == [TextDelta("yes")]
+    assert events[:-1] == [Began(rows[-1].request_id, "b"), TextDelta("yes")]
     assert told(rows) == [("a", "failed", "overloaded")] * 3 + [("b", "ok", None)]
 
 
 def test_after_output_the_stream_ends_with_an_error_and_nobody_else_is_asked():
     events, rows, providers = begin({"a": [["The ", CUT]], "b": [["other"]]})
-    assert next(events) == TextDelta("The ")
+    assert isinstance(next(events), Began) and next(events) == TextDelta("The ")
     with pytest.raises(Interrupted, match="broke off after its first output") as caught:
         list(events)
     assert told(rows) == told(caught.value.attempts) == [("a", "failed", "truncated")]
@@ -90,7 +90,7 @@ def test_after_output_the_stream_ends_with_an_error_and_nobody_else_is_asked():
 def test_restart_tells_that_what_was_received_is_void():
     events, _, _ = begin({"a": [["The ", CUT]], "b": [["A new ", "answer"]]}, "restart")
     events = list(events)
-    assert events[:-1] == [
+    assert events[1:-1] == [
         TextDelta("The "),
         Switched("restart", "b", "x: truncated"),
         TextDelta("A new "),
@@ -134,7 +134,7 @@ def test_a_fault_that_the_table_does_not_reroute_ends_the_stream_under_every_pol
 def test_a_tool_call_that_was_begun_is_not_continued():
     call = ToolCallDelta(0, "c1", "look", '{"x":')
     events, _, providers = begin({"a": [[call, CUT]], "b": [["other"]]}, "continue")
-    assert next(events) == call
+    assert isinstance(next(events), Began) and next(events) == call
     with pytest.raises(Interrupted):
         list(events)
     assert providers["b"].requests == []
@@ -142,7 +142,7 @@ def test_a_tool_call_that_was_begun_is_not_continued():
 
 def test_a_consumer_that_goes_away_ends_the_call_and_leaves_its_row():
     events, rows, providers = begin({"a": [["The ", "answer"]], "b": [["other"]]})
-    next(events)
+    assert isinstance(next(events), Began) and next(events) == TextDelta("The ")
     events.close()
     assert providers["a"].closed == 1 and providers["b"].requests == []
     assert told(rows) == [("a", "abandoned", None)] and rows[0].reason == "GeneratorExit"
@@ -156,7 +156,7 @@ def test_a_model_that_cannot_stream_is_heard_only_when_its_answer_is_proven():
     assert text_of(list(events)) == "from b"
     assert told(rows) == [("a", "failed", "check_failed"), ("b", "ok", None)]
     events, _, _ = begin({"a": [["long enough ", "as a whole"]]}, route=[whole])
-    assert [type(event).__name__ for event in events] == ["TextDelta", "Answered"]
+    assert [type(event).__name__ for event in events] == ["Began", "TextDelta", "Answered"]
 
 
 def test_a_check_that_fails_after_output_was_seen_is_a_break_like_any_other():

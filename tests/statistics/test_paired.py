@@ -17,6 +17,7 @@ from tests.statistics.bounds import at_least, at_most
 scores = st.lists(st.floats(-1, 1), min_size=2, max_size=30)
 
 
+@settings(deadline=None)
 @given(scores, st.integers(0, 5))
 def test_the_interval_holds_the_mean_is_the_same_each_time_and_turns_with_its_sign(differences, seed):
     found = paired_bootstrap(differences, seed=seed)
@@ -93,7 +94,7 @@ def test_the_standard_error_is_the_textbook_one_and_the_same_by_clusters_of_one(
     assert standard_error(differences, range(len(differences))) == pytest.approx(textbook, abs=1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(scores)
 def test_scores_get_room_for_what_was_not_seen_and_never_less_than_the_bootstrap(differences):
     plain, roomy = paired_bootstrap(differences), paired_scores(differences)

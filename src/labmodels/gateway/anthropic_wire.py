@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from labmodels.gateway.faults import invalid
 from labmodels.gateway.fields import Fields, parameters_of
 from labmodels.gateway.wire import Wanted, content_of, own_facts
-from labmodels.ledger.record import new_id
 from labmodels.providers.protocol import Image, Message, Text, TextDelta, Tool, ToolCall
 from labmodels.router.question import Question
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from labmodels.gateway.backend import Listed
     from labmodels.gateway.faults import Fault
     from labmodels.providers.protocol import Delta, Finish, Usage
-    from labmodels.router.outcome import Outcome
+    from labmodels.router.outcome import Began, Outcome
 
 _HONOURED = frozenset({
     "model", "messages", "max_tokens", "system", "temperature", "top_p", "stop_sequences", "stream", "tools", "tool_choice", "metadata",
@@ -47,14 +46,15 @@ class AnthropicWire:
         if thinking := body.inner("thinking"):
             thinking.only("type", "disabled")
         model = body.need("model", str)
-        metadata = body.inner("metadata")
+        metadata, choice = body.inner("metadata"), body.inner("tool_choice")
         question = Question(
             (*_system(body), *_messages(body)),
             target=model,
             parameters=_parameters(body),
             json_schema=_json_schema(body.inner("output_config")),
             tools=tuple(_tool(tool) for tool in body.each("tools")),
-            tool_choice=_tool_choice(body.inner("tool_choice")),
+            tool_choice=_tool_choice(choice),
+            has_parallel_calls=not (choice and choice.get("disable_parallel_tool_use", bool)),
             user=(metadata.get("user_id", str) if metadata else None) or "",
         )
         return Wanted(question, model, bool(body.get("stream", bool)))
@@ -72,9 +72,9 @@ class AnthropicWire:
             "labmodels": own_facts(outcome),
         }
 
-    def writer(self, wanted: Wanted) -> AnthropicWriter:
+    def writer(self, wanted: Wanted, began: Began) -> AnthropicWriter:
         """Return what writes a streamed answer."""
-        return AnthropicWriter(wanted)
+        return AnthropicWriter(began)
 
     def status(self, fault: Fault) -> int:
         """Return the status of an error; Anthropic has one of its own for too many requests at once."""
@@ -106,14 +106,14 @@ class AnthropicWire:
 class AnthropicWriter:
     """Writes one answer as Anthropic's events: a block for the text, one for each tool call, one after the other."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._model = wanted.model
+    def __init__(self, began: Began) -> None:
+        self._began = began
         self._blocks = 0  # how many were begun; the last of them is open
         self._open: int | str | None = None  # the index of the tool call that is being written, or "text"
 
     def began(self) -> bytes:
         """Return message_start. The usage is not known before the end: message_delta brings it, and the SDKs take it from there."""
-        head = _message_head(f"msg_{new_id()}", self._model)
+        head = _message_head(f"msg_{self._began.request_id}", self._began.candidate)
         return _event({"type": "message_start", "message": {**head, "usage": {"input_tokens": 0, "output_tokens": 0}}})
 
     def delta(self, event: Delta) -> bytes:
@@ -230,7 +230,6 @@ def _tool(tool: Fields) -> Tool:
 def _tool_choice(choice: Fields | None) -> str:
     if choice is None:
         return "auto"
-    choice.only("disable_parallel_tool_use", False)
     kind = choice.need("type", str)
     known = {"auto": "auto", "any": "required", "none": "none"}
     if kind != "tool" and kind not in known:

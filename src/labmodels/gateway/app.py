@@ -32,7 +32,7 @@ from labmodels.gateway.keys import Doorkeeper
 from labmodels.gateway.limits import Limits, Line, read_body
 from labmodels.gateway.openai_wire import OpenAIWire
 from labmodels.gateway.relay import Head, Headers, Relay
-from labmodels.router.outcome import Answered, Outcome, RouteSpent, Switched
+from labmodels.router.outcome import Answered, Began, Outcome, RouteSpent, Switched
 from labmodels.secrets import redact
 
 if TYPE_CHECKING:
@@ -124,22 +124,20 @@ class Gateway:
 
     def _stream(self, visit: Visit, wanted: Wanted) -> None:
         """Send the status only with the first output: a failure before it is an error of the right class, not a broken stream."""
-        writer, relay, switches = visit.wire.writer(wanted), visit.relay, 0
+        relay, switches = visit.relay, 0
         with closing(self.backend.stream(wanted.question)) as events:
             for event in events:
                 if relay.is_gone or relay.is_cut:
                     return
-                if isinstance(event, Switched):
+                if isinstance(event, Began):
+                    writer = visit.wire.writer(wanted, event)
+                    relay.begin(Head(200, [*_EVENTS, *_names(event.request_id, event.candidate)]), writer.began())
+                elif isinstance(event, Switched):
                     switches += 1
-                    continue
-                is_end = isinstance(event, Answered)
-                piece = writer.ended(event.outcome, switches) if isinstance(event, Answered) else writer.delta(event)
-                if relay.head is None:
-                    relay.begin(Head(200, _EVENTS), writer.began())
-                if is_end:
-                    relay.end(piece)
+                elif isinstance(event, Answered):
+                    relay.end(writer.ended(event.outcome, switches))
                 else:
-                    relay.put(piece)
+                    relay.put(writer.delta(event))
 
     def _embed(self, visit: Visit) -> None:
         wanted = wanted_vectors(decoded(visit.body))
@@ -317,17 +315,19 @@ def _is_open_to(caller: Caller | None, name: str, kind: str) -> bool:
 
 
 def _facts(outcome: Outcome) -> Headers:
-    request_id = outcome.request_id.encode()
-    return [
-        (b"x-labmodels-candidate", outcome.attempts[-1].candidate.encode()),
-        (b"x-labmodels-degraded", b"true" if outcome.answer.degraded else b"false"),
-        *((name, request_id) for name in (b"x-labmodels-request-id", b"x-request-id", b"request-id")),
-    ]
+    degraded = (b"x-labmodels-degraded", b"true" if outcome.answer.degraded else b"false")
+    return [degraded, *_names(outcome.request_id, outcome.attempts[-1].candidate)]
+
+
+def _names(request_id: str, candidate: str = "") -> Headers:
+    """Return what a request and whoever answers it are called; the SDKs look for the last two."""
+    names = (b"x-labmodels-request-id", b"x-request-id", b"request-id")
+    answering = [(b"x-labmodels-candidate", candidate.encode())] if candidate else []
+    return [*answering, *((name, request_id.encode()) for name in names)]
 
 
 def _fault_head(wire: Wire, fault: Fault, request_id: str = "") -> Head:
-    known = [(name, request_id.encode()) for name in (b"x-labmodels-request-id", b"x-request-id", b"request-id")] if request_id else []
-    return Head(wire.status(fault), [_JSON, *fault.headers, *known])
+    return Head(wire.status(fault), [_JSON, *fault.headers, *(_names(request_id) if request_id else [])])
 
 
 def _with_length(head: Head, piece: bytes, is_whole: bool) -> Headers:

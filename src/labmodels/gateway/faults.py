@@ -84,7 +84,7 @@ def _of_route(error: RouteSpent) -> Fault:
         return Fault(429, "rate_limited", message, retry_after_s=limit.retry_after_s, may_retry=limit.retry_after_s is not None)
     if error.error_class is None and "budget" in kinds:
         return Fault(429, "insufficient_quota", message)
-    return _of_class(error.error_class, message, None)
+    return _of_class(error.error_class, message, error.retry_after_s)
 
 
 def _of_class(error_class: str | None, message: str, retry_after_s: float | None) -> Fault:

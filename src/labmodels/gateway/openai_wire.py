@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from labmodels.gateway.faults import invalid
 from labmodels.gateway.fields import Fields, parameters_of
 from labmodels.gateway.wire import Wanted, content_of, own_facts
-from labmodels.ledger.record import new_id
 from labmodels.providers.protocol import Image, Message, Role, Text, TextDelta, Tool, ToolCall
 from labmodels.router.question import Question
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from labmodels.gateway.backend import Listed
     from labmodels.gateway.faults import Fault
     from labmodels.providers.protocol import Delta, Usage
-    from labmodels.router.outcome import Outcome
+    from labmodels.router.outcome import Began, Outcome
 
 _HONOURED = frozenset({
     "model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "seed", "stop", "user", "stream", "stream_options",
@@ -57,8 +56,7 @@ class OpenAIWire:
         body.only("presence_penalty", 0)
         body.only("modalities", ["text"])
         tools = tuple(_tool(tool) for tool in body.each("tools"))
-        if tools:
-            body.only("parallel_tool_calls", True)
+        has_parallel_calls = body.get("parallel_tool_calls", bool) is not False
         options = body.inner("stream_options")
         model = body.need("model", str)
         question = Question(
@@ -68,6 +66,7 @@ class OpenAIWire:
             json_schema=_json_schema(body.inner("response_format")),
             tools=tools,
             tool_choice=_tool_choice(body),
+            has_parallel_calls=has_parallel_calls,
             user=body.get("user", str) or "",
         )
         is_streamed = bool(body.get("stream", bool))
@@ -90,9 +89,9 @@ class OpenAIWire:
             "labmodels": own_facts(outcome),
         }
 
-    def writer(self, wanted: Wanted) -> OpenAIWriter:
+    def writer(self, wanted: Wanted, began: Began) -> OpenAIWriter:
         """Return what writes a streamed answer."""
-        return OpenAIWriter(wanted)
+        return OpenAIWriter(wanted, began)
 
     def status(self, fault: Fault) -> int:
         """Return the status of an error."""
@@ -123,14 +122,14 @@ class OpenAIWire:
 class OpenAIWriter:
     """Writes one answer as chunks. Their text is put together around what hardly changes: a chunk costs one small `dumps`."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: Wanted, began: Began) -> None:
         self._wanted = wanted
         usage = {"usage": None} if wanted.has_usage_chunk else {}
         self._head = {
-            "id": f"chatcmpl-{new_id()}",
+            "id": f"chatcmpl-{began.request_id}",
             "object": "chat.completion.chunk",
             "created": int(time.time()),
-            "model": wanted.model,
+            "model": began.candidate,
             "system_fingerprint": None,
             **usage,
         }

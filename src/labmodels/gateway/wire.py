@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from labmodels.gateway.faults import Fault
     from labmodels.gateway.fields import Fields
     from labmodels.providers.protocol import Delta
-    from labmodels.router.outcome import Outcome
+    from labmodels.router.outcome import Began, Outcome
     from labmodels.router.question import Question
 
 
@@ -51,7 +51,7 @@ class Wire(Protocol):
     def answer(self, wanted: Wanted, outcome: Outcome) -> dict[str, Any]:
         """Return the body of a whole answer."""
 
-    def writer(self, wanted: Wanted) -> Writer:
+    def writer(self, wanted: Wanted, began: Began) -> Writer:
         """Return what writes a streamed answer."""
 
     def status(self, fault: Fault) -> int:

@@ -170,15 +170,17 @@ class Ledger:
 
     @contextmanager
     def _faults(self, doing: str) -> Iterator[None]:
-        import sqlite3
-
-        from sqlalchemy.exc import DBAPIError
-
         try:
             yield
         except OSError as error:
             raise StorageFault.of(error, f"{doing} {self.path}") from None
-        except (DBAPIError, sqlite3.Error) as error:
+        except Exception as error:
+            import sqlite3
+
+            from sqlalchemy.exc import DBAPIError
+
+            if not isinstance(error, (DBAPIError, sqlite3.Error)):
+                raise
             raise self._fault(error.orig if isinstance(error, DBAPIError) else error, doing) from None
 
     def _fault(self, error: BaseException | None, doing: str) -> Busy | StorageFault:

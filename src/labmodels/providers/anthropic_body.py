@@ -35,10 +35,12 @@ def body_of(request: Request, model: LanguageModel) -> dict[str, Any]:
             {"name": tool.name, "description": tool.description, "input_schema": dict(tool.parameters)} for tool in request.tools
         ]
         body["tool_choice"] = _tool_choice(request.tool_choice)
+        if not request.has_parallel_calls and request.tool_choice != "none":
+            body["tool_choice"]["disable_parallel_tool_use"] = True
     return body
 
 
-def _tool_choice(choice: str) -> dict[str, str]:
+def _tool_choice(choice: str) -> dict[str, Any]:
     kind, _, name = choice.partition(":")
     if kind == "tool":
         return {"type": "tool", "name": name}

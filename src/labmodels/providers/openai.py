@@ -111,6 +111,7 @@ class OpenAI:
         if request.tools:
             body["tools"] = [_tool(tool) for tool in request.tools]
             body["tool_choice"] = _tool_choice(request.tool_choice)
+            body["parallel_tool_calls"] = None if request.has_parallel_calls else False
         return {name: value for name, value in body.items() if value is not None} | asked.extra
 
 

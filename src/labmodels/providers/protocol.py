@@ -79,8 +79,8 @@ class Tool:
 class Request:
     """What a model is asked.
 
-    `parameters` None: as the model's config says. `tool_choice`: auto, none, required, or `tool:NAME`. `deadline_s` bounds the whole
-    call; None: only the config's timeouts do.
+    `parameters` None: as the model's config says. `tool_choice`: auto, none, required, or `tool:NAME`; `has_parallel_calls`: whether an
+    answer may hold several calls. `deadline_s` bounds the whole call; None: only the config's timeouts do.
     """
 
     messages: tuple[Message, ...]
@@ -90,6 +90,7 @@ class Request:
     deadline_s: float | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
+    has_parallel_calls: bool = True
 
     @property
     def query(self) -> str:

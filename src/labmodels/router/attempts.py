@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Refused before anything was generated, or never sent: no provider bills for these.
 _NEVER_BILLED = frozenset({"connection", "timeout_connect", "auth", "rate_limited", "quota_exhausted", "invalid_request"})
+_PROMPT = json.JSONEncoder(sort_keys=True, ensure_ascii=True, default=str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,8 @@ def ending_of(attempt: Attempt, fault: ProviderFault | None) -> Ending:
 def prompt_text(request: Request) -> str:
     """Return a request's prompt as JSON: what is hashed, and stored where a lab opted in."""
     told: list[Any] = [_message(message) for message in request.messages]
-    tools = [asdict(tool) for tool in request.tools]
-    return json.dumps([told, request.json_schema, *([tools] if tools else [])], sort_keys=True, ensure_ascii=True, default=str)
+    tools: list[Any] = [asdict(tool) for tool in request.tools]
+    return _PROMPT.encode([told, request.json_schema, *([tools] if tools else [])])
 
 
 def _message(message: Any) -> Sequence[Any]:

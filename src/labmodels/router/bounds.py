@@ -11,7 +11,7 @@ import math
 import unicodedata
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labmodels.providers.protocol import Message, Request, Usage
 
@@ -33,6 +33,7 @@ _TOOL = 64  # the marks around one tool, one call or one schema
 _IMAGE = 16_384
 _IMAGE_OF_GPT_4O_MINI = 2_833 + 8 * 5_667
 
+_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 _LIKELY_IMAGE = 1_500
 _LIKELY_OUTPUT = 500
 
@@ -101,12 +102,12 @@ def _texts(request: Request, model: LanguageModel | None) -> Iterator[str]:
     for message in request.messages:
         yield from _texts_of(message)
     for tool in request.tools:
-        yield from (tool.name, tool.description, _json(tool.parameters))
+        yield from (tool.name, tool.description, _JSON.encode(tool.parameters))
     if request.json_schema is not None:
-        yield _json(request.json_schema)
+        yield _JSON.encode(request.json_schema)
     parameters = _parameters(request, model) if model else request.parameters
     if parameters and parameters.extra:
-        yield _json(parameters.extra)  # may hold what is read as input, a tool of the provider say
+        yield _JSON.encode(parameters.extra)  # may hold what is read as input, a tool of the provider say
 
 
 def _texts_of(message: Message) -> Iterator[str]:
@@ -118,10 +119,6 @@ def _texts_of(message: Message) -> Iterator[str]:
 
 def _parameters(request: Request, model: LanguageModel) -> Parameters:
     return request.parameters or model.parameters
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _bytes(text: str) -> int:

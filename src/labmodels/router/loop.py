@@ -34,7 +34,7 @@ from labmodels.router.attempts import Try, digest, ending_of, prompt_text
 from labmodels.router.candidates import Candidate, unfit
 from labmodels.router.checks import failed_check
 from labmodels.router.need import need_of
-from labmodels.router.outcome import Answered, Interrupted, Outcome, RouteEvent, RouteSpent, Switched
+from labmodels.router.outcome import Answered, Began, Interrupted, Outcome, RouteEvent, RouteSpent, Switched
 from labmodels.router.policy import Fail, LargerContext, Next, Retry, Step, decide
 from labmodels.router.quota import Ceiling, Refusal
 from labmodels.secrets import redact
@@ -119,7 +119,9 @@ class _Run:
         self._spent_pico_usd = 0
         self._outcome: Outcome | None = None
         self._received: list[str] = []
+        self._has_begun = False
         self._has_called_tools = False
+        self._retry_after_s: float | None = None
         self._switch_reason: str | None = None
 
     def events(self) -> Iterator[RouteEvent]:
@@ -261,6 +263,9 @@ class _Run:
     def _hand_on(self, event: Delta, candidate: Candidate) -> Iterator[RouteEvent]:
         if event == TextDelta(""):
             return
+        if not self._has_begun:
+            self._has_begun = True
+            yield Began(self.id, candidate.name)
         if self._switch_reason is not None:
             policy: Literal["restart", "continue"] = "continue" if self._terms.after_output == "continue" else "restart"
             yield Switched(policy, candidate.name, self._switch_reason)
@@ -323,6 +328,7 @@ class _Run:
         known = attempt.cost_pico_usd
         ending = ending_of(attempt, fault)
         self._spent_pico_usd += (ticket.entry.need.cost_pico_usd or 0) if ending.cost_pico_usd is None else (known or 0)
+        self._retry_after_s = fault.retry_after_s if fault is not None else None
         self._settle(ticket, attempt, ending, () if answer is None else self._means.keep(attempt, answer))
 
     def _settle(self, ticket: Ticket, attempt: Attempt, ending: Ending, more: Sequence[Any] = ()) -> None:
@@ -338,7 +344,7 @@ class _Run:
 
     def _spent(self, summary: str, kind: type[RouteSpent] = RouteSpent) -> RouteSpent:
         self._flush()
-        return kind(summary, self._attempts, () if self._was_admitted else self._refusals)
+        return kind(summary, self._attempts, () if self._was_admitted else self._refusals, self._retry_after_s)
 
 
 def _deltas(provider: Provider, candidate: Candidate, request: Request) -> Generator[Delta | Finished, None, None]:

@@ -28,6 +28,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    """The first event of a stream that has output: which request it is, and who answers until something else is said."""
+
+    request_id: str
+    candidate: str
+
+
+@dataclass(frozen=True, slots=True)
 class Switched:
     """A stream broke after its first output, and another candidate took over.
 
@@ -46,17 +54,23 @@ class Answered:
     outcome: Outcome
 
 
-RouteEvent = Delta | Switched | Answered
+RouteEvent = Began | Delta | Switched | Answered
 
 
 class RouteSpent(NoProvider):
-    """No candidate answered; `attempts` says of each why. `refusals`: what kept candidates from being asked, when nobody was."""
+    """No candidate answered; `attempts` says of each why. `refusals`: what kept candidates from being asked, when nobody was.
 
-    def __init__(self, summary: str, attempts: Sequence[Attempt], refusals: Sequence[Refusal] = ()) -> None:
+    `retry_after_s`: when the provider that failed last said it can be asked again.
+    """
+
+    def __init__(
+        self, summary: str, attempts: Sequence[Attempt], refusals: Sequence[Refusal] = (), retry_after_s: float | None = None
+    ) -> None:
         listed = "; ".join(_told(attempts)) or "the route has no candidates"
         super().__init__(f"{summary}: {listed}", hint="set what is missing, start a local server, or see: labmodels monitor")
         self.attempts = tuple(attempts)
         self.refusals = tuple(refusals)
+        self.retry_after_s = retry_after_s
 
     @property
     def error_class(self) -> str | None:

@@ -59,6 +59,7 @@ class Question:
     json_schema: Mapping[str, Any] | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
+    has_parallel_calls: bool = True
     is_local_only: bool = False
     most_usd: Decimal | None = None
     deadline_s: float | None = None

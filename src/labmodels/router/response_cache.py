@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def cache_key(request: Request, prompt: str, *circumstances: object) -> str:
     """Return the key of `request`, whose `prompt` is its text as JSON; `circumstances` are what is live and asked for besides."""
     parameters = request.parameters.model_dump(mode="json", exclude_unset=True) if request.parameters else None
-    told = [prompt, request.domain, parameters, request.tool_choice, *circumstances]
+    told = [prompt, request.domain, parameters, request.tool_choice, request.has_parallel_calls, *circumstances]
     return sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -23,7 +23,7 @@ from labmodels.router.attempts import digest, prompt_text
 from labmodels.router.candidates import Candidate
 from labmodels.router.checks import require_schema
 from labmodels.router.embedding import embed
-from labmodels.router.outcome import Answered, Outcome, RouteEvent
+from labmodels.router.outcome import Answered, Began, Outcome, RouteEvent
 from labmodels.router.question import AUTO, Caller, OutOfScope, Question
 from labmodels.router.quota import Ceiling
 from labmodels.router.rank import ranked, scores
@@ -88,13 +88,14 @@ class LabRouter:
         key, hit = self._cached(asked, question)
         return hit or loop.ask(asked.request, asked.route, asked.terms, self._means(asked, key))
 
-    def stream(self, question: Question) -> Iterator[RouteEvent]:
+    def stream(self, question: Question) -> Generator[RouteEvent, None, None]:
         """Yield the answer as it comes, and Answered at the end. Raises NoProvider, Usage, both also at the first event."""
         asked = self.prepare(question)
         key, hit = self._cached(asked, question)
         if hit is None:
             yield from loop.stream(asked.request, asked.route, asked.terms, self._means(asked, key))
             return
+        yield Began(hit.request_id, hit.attempts[-1].candidate)
         yield TextDelta(hit.answer.text)
         yield Answered(hit)
 
@@ -152,6 +153,7 @@ class LabRouter:
                 question.json_schema,
                 tools=question.tools,
                 tool_choice=question.tool_choice,
+                has_parallel_calls=question.has_parallel_calls,
             )
             names, order, arm = self._names(standing, question, domain, specialized, request)
             score: dict[str, float] = {}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import ValidationError
+
+from labmodels.config.layers import MergeConflict
 from labmodels.config.schema import KINDS
 from labmodels.config.schema.language_model import LanguageModel
 from labmodels.config.schema.performance_profile import Weights
@@ -15,6 +19,7 @@ from labmodels.config.schema.specialized_model import SpecializedModel
 from labmodels.errors import StorageFault, Usage
 from labmodels.lab import Lab
 from labmodels.providers.registry import availability, build, unavailable
+from labmodels.releases.effective import check
 from labmodels.releases.live import Live
 from labmodels.router.breaker import Rules
 from labmodels.router.candidates import Candidate
@@ -22,6 +27,8 @@ from labmodels.router.quota import Ceiling
 from labmodels.wiring import retrieve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from labmodels.config.schema.embedding_model import EmbeddingModel
     from labmodels.providers.protocol import Provider
     from labmodels.releases.effective import Choice
@@ -29,15 +36,22 @@ if TYPE_CHECKING:
 
 
 def mark_of(store: ReleaseStore) -> tuple[Any, ...]:
-    """Return what differs when another release or another switch is live; two system calls."""
+    """Return what differs when another release or another switch is live; two system calls, and little else: every request looks."""
+    return _seen(os.readlink, store.pointer), _seen(_stamp, store.switches_file)
+
+
+def _seen(look: Callable[[Path], Any], path: Path) -> Any:
     try:
-        status = store.switches_file.stat()
-        switches = (status.st_ino, status.st_mtime_ns, status.st_size)
+        return look(path)
     except FileNotFoundError:
-        switches = None
+        return None
     except OSError as error:
-        raise StorageFault.of(error, f"read {store.switches_file}") from error
-    return store.live_folder(), switches
+        raise StorageFault.of(error, f"read {path}") from error
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 class Standing:
@@ -95,17 +109,13 @@ class Standing:
         key = (name, domain, choice.profile, choice.is_switch)
         if key not in self._candidates:
             self._candidates[key] = self._candidate(name, domain, choice)
-        candidate = self._candidates[key]
-        # What it needs of this machine, a variable or a file, is looked for each time.
-        reason = availability(candidate.model) if candidate.model else None
-        return candidate if reason is None else replace(candidate, skip_reason=reason)
+        return _as_it_is(self._candidates[key])
 
     def embedder(self, name: str) -> Candidate:
         """Return an embedding model as it is asked; one that runs in the lab's own encoder has no model to ask."""
         if name not in self._embedders:
             self._embedders[name] = self._embedder(name)
-        candidate = self._embedders[name]
-        return replace(candidate, skip_reason=availability(candidate.model)) if candidate.model else candidate
+        return _as_it_is(self._embedders[name])
 
     def _embedder(self, name: str) -> Candidate:
         declared = cast("EmbeddingModel", KINDS["embedding_model"].model.model_validate(self.effective.content.values(name)))
@@ -153,11 +163,6 @@ class Standing:
     @contextmanager
     def readable(self) -> Iterator[None]:
         """Say what is wrong with what is live: most often a LABMODELS__* variable of this shell. Raises Usage, StorageFault."""
-        from pydantic import ValidationError
-
-        from labmodels.config.layers import MergeConflict
-        from labmodels.releases.effective import check
-
         live = self.live
         try:
             yield
@@ -171,3 +176,9 @@ class Standing:
                 ) from None
             fact = f"{live.release.label} of {live.environment} cannot be used: {problem}"
             raise StorageFault(fact, hint=f"labmodels deploy-config --all --env {live.environment}") from None
+
+
+def _as_it_is(candidate: Candidate) -> Candidate:
+    """Return a candidate, with the reason where a variable or a file that it needs is missing right now."""
+    reason = availability(candidate.model) if candidate.model else None
+    return candidate if reason is None else replace(candidate, skip_reason=reason)

@@ -55,6 +55,10 @@ def test_a_fence_that_never_closes_ends_with_the_document():
     assert (code.text, code.line, code.end_line) == ("a\nb", 2, 3)
 
 
+def test_a_line_above_everything_is_no_underline():
+    assert [one.trail for path in ("a.md", "a.txt", "a.rst") for one in cut(path, "-----\ntext\n\nmore")] == [()] * 3
+
+
 def test_a_markdown_section_is_a_chunk_with_its_heading_and_what_is_below_it():
     text = "# Guide\n\nIntro.\n\n## Roll back\n\n1. Look.\n\n   ```sh\n   run\n   ```\n\n## Rotate\n\n- New key.\n"
     assert [(one.line, one.end_line, one.kind, one.trail) for one in cut("g.md", text, "markdown")] == [

@@ -20,7 +20,7 @@ from labmodels.config.schema.embedding_model import EmbeddingModel
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 WIDTH, HEADS, LAYERS, INNER, POSITIONS = 32, 4, 2, 64, 40
-WORDS = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", *"the key of a release is rotated when it fails".split()]
+WORDS = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "the", "key", "of", "a", "release", "is", "rotated", "when", "it", "fails"]
 
 
 def config(model: str = MINILM, **given) -> EmbeddingModel:
@@ -52,6 +52,8 @@ def make_tiny(folder: Path, kind: str = "bert", prefix: str = "", dtype: type = 
     tokenizer.enable_truncation(5)  # as MiniLM's file does, whatever the model reads
     tokenizer.enable_padding(length=5)
     tokenizer.save(str(folder / "tokenizer.json"))
+    marks = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]", "unk_token": "[UNK]", "model_max_length": 24}
+    (folder / "tokenizer_config.json").write_text(json.dumps(marks))
     return folder
 
 
@@ -101,7 +103,8 @@ def expected(folder: Path, ids: list[int], pooling: str) -> np.ndarray:
     for layer in range(LAYERS):
         here = f"encoder.layer.{layer}"
         query, key, value = (
-            linear(states, f"{here}.attention.self.{part}").reshape(len(ids), HEADS, -1).swapaxes(0, 1) for part in ("query", "key", "value")
+            linear(states, f"{here}.attention.self.{part}").reshape(len(ids), HEADS, -1).swapaxes(0, 1)
+            for part in ("query", "key", "value")
         )
         scores = np.exp(query @ key.swapaxes(1, 2) / math.sqrt(WIDTH / HEADS))
         mixed = (scores / scores.sum(-1, keepdims=True) @ value).swapaxes(0, 1).reshape(len(ids), WIDTH)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from labmodels.embeddings.encoding.encoder import NoExport, encoder_of
@@ -42,15 +44,34 @@ def test_bfloat16_is_what_the_cpu_says(tmp_path, flags, has):
 
 
 def test_a_model_that_cannot_be_exported_runs_on_the_reference_and_answers_no_queries_without_it(tmp_path):
-    folder = make_tiny(tmp_path / "tiny", hidden_act="relu")
-    try:
-        import sentence_transformers  # noqa: F401
-    except ImportError:
+    given = tiny_config(make_tiny(tmp_path / "tiny", hidden_act="relu"))
+    if find_spec("sentence_transformers") is None:
         with pytest.raises(MissingExtra, match="sentence-transformers"):
-            encoder_of(tiny_config(folder), tmp_path / "cache")
+            encoder_of(given, tmp_path / "cache")
         return
-    with pytest.raises(Exception):
-        encoder_of(tiny_config(folder), tmp_path / "cache", for_query=True)
+    encoder = encoder_of(given, tmp_path / "cache")
+    assert encoder.identity.backend == "sentence-transformers"
+    assert "activation" in encoder.warnings[0]
+    told = []
+    vectors = encoder.documents(["key", "release " * 50, "", "key"], told.append)
+    assert vectors.shape == (4, 32)
+    assert sum(told) == 4
+    assert np.abs(vectors[0] - vectors[3]).max() < 1e-5
+    assert np.abs(encoder.query("key") - vectors[0]).max() < 1e-5
+    assert encoder.count("release " * 50) == 52
+    assert np.abs(vectors[1] - encoder.documents(["release " * 22])[0]).max() < 1e-5  # cut at 24 tokens, not at the file's 5
+    with pytest.raises(NoExport, match="activation"):
+        encoder_of(given, tmp_path / "cache", for_query=True)
+
+
+def test_other_weights_are_tested_against_sentence_transformers(tmp_path):
+    given = tiny_config(make_tiny(tmp_path / "tiny"), pooling="cls")
+    if find_spec("sentence_transformers") is None:
+        with pytest.raises(MissingExtra, match="sentence-transformers"):
+            encoder_of(given, tmp_path / "cache")
+        return
+    assert encoder_of(given, tmp_path / "cache").identity.backend == "openvino"
+    assert encoder_of(given, tmp_path / "cache", for_query=True).query("key").shape == (32,)
 
 
 def test_a_folder_is_named_below_the_root(tmp_path):

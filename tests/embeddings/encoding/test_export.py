@@ -59,7 +59,7 @@ def test_a_second_call_exports_nothing_and_asks_no_reference(weights, identity, 
 def test_an_export_that_differs_from_the_reference_is_refused_and_the_reason_is_kept(weights, identity, reference, tmp_path):
     def slightly_off(texts):
         vectors = reference(texts).copy()
-        vectors[17] += 0.03 * np.roll(vectors[17], 1)  # one text of 64, by a little
+        vectors[17] += 0.05 * np.roll(vectors[17], 1)  # one text of 64, by a little
         return vectors
 
     verdict = export(weights, identity, tmp_path, slightly_off, 5)
@@ -122,7 +122,9 @@ print(encoder_of(config(), Path(sys.argv[1])).fingerprint)
 
 def started(cache: Path) -> subprocess.Popen:
     command = [sys.executable, "-c", EXPORTING, str(cache)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)})
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    )
 
 
 def test_two_processes_export_once(tmp_path):
@@ -146,4 +148,4 @@ def test_a_killed_export_is_not_there_or_whole(tmp_path, after_s):
         vector = encoder_of(config(), tmp_path).query("a key")
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
     encoder_of(config(), tmp_path)
-    assert not [name for name in names(tmp_path) if name.startswith(".")] or verdict_of is None
+    assert len(names(tmp_path)) == 2

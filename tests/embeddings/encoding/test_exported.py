@@ -31,7 +31,9 @@ def cache(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module", params=PRECISIONS)
 def encoder(request, cache):
-    return encoder_of(config(precision=request.param), cache)
+    encoder = encoder_of(config(precision=request.param), cache)
+    assert encoder.identity.backend == "openvino"  # and not the reference in its place
+    return encoder
 
 
 @pytest.fixture
@@ -73,6 +75,16 @@ def test_vectors_are_in_the_order_of_their_texts_and_progress_adds_up(encoder):
     for number in (0, 12, 77, 149):
         assert cosines(vectors[number], encoder.documents([texts[number]])[0]) > 1 - 1e-3
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_what_is_stopped_halfway_leaves_an_encoder_that_works(encoder):
+    def stop(done):
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            encoder.documents([LONG] * 400, stop)
+    assert cosines(encoder.documents([SHORT])[0], encoder.query(SHORT)) > 1 - 1e-3
 
 
 def test_windows_give_the_same_as_one_call(encoder):

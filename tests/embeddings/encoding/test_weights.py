@@ -69,7 +69,9 @@ except Exception as error:
 
 def test_without_a_network_the_hubs_own_reason_is_told(tmp_path):
     environ = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([sys.executable, "-c", FETCHING, "me/absent", str(tmp_path)], capture_output=True, text=True, env=environ, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", FETCHING, "me/absent", str(tmp_path)], capture_output=True, text=True, env=environ, check=True
+    )
     assert done.stdout.startswith("MissingWeights the embedding model me/absent is in none of: ")
     assert "the hub itself (" in done.stdout
 

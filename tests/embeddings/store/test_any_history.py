@@ -89,7 +89,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     @rule(seed=st.integers(0, 2))
     def other_model(self, seed: int) -> None:
-        self.library.encoder = HashedWords(seed, 32 + seed)
+        self.library.encoder = HashedWords(seed, 64 + seed)
 
     @precondition(lambda self: len(self.shown) > 1)
     @rule(data=st.data())

@@ -161,7 +161,7 @@ class _Reading:
     def _with_comments(self, first: int) -> int:
         """Return the first of the comment lines right above line `first` that nothing before has taken."""
         around = self._open[-1]
-        taken = around.entries[-1].last if around.entries else around.first - 1 if around.is_item else around.last
+        taken = around.entries[-1].last if around.entries else around.last
         while first - 1 > taken and self._lines[first - 2].lstrip().startswith("#"):
             first -= 1
         return first

@@ -76,7 +76,7 @@ class _Page(HTMLParser):
             seen = piece.rstrip() if self._is_pre else " ".join(piece.split())
             if not seen.strip():
                 continue
-            is_open = len(self.lines) >= self._first and self.numbers[-1] == number + offset and offset == 0
+            is_open = len(self.lines) >= self._first and self.numbers[-1] == number + offset
             if is_open:
                 space = "" if self._is_pre or not (piece[0].isspace() or self._ends_in_space) else " "
                 self.lines[-1] += space + seen

@@ -30,7 +30,7 @@ _TIME = (
 _HEAD = re.compile(rf"[\[(]?(?:{_TIME})[\])]?\s*|\[\s*\d+\.\d{{6}}\]\s*")
 # The look-ahead keeps the alternatives from being tried where none can begin: it makes the pass three times as fast.
 _MASKED = re.compile(
-    r"(?=[\"'/\d0-9a-fA-FJMSOND])(?:"
+    r"(?=[\"'/\da-fA-FJMNOS])(?:"
     rf"(?P<TIME>(?<!\w)(?:{_TIME}))"
     r"|(?P<TEXT>\"[^\"]*\"|(?<!\w)'[^']*'(?!\w))"
     r"|(?P<ID>\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b)"
@@ -74,16 +74,8 @@ class _Template:
 
 def chunks(path: str, lines: Iterable[str], bound: Bound) -> Iterator[Chunk]:
     """Yield a chunk a template, in the order in which they first occur. The level is the trail; counts are no part of the text."""
-    mined = _mined(lines)
-    merged: dict[tuple[str, str], _Template] = {}
-    for text, template in mined:
-        known = merged.setdefault((template.level, text), template)
-        if known is not template:
-            known.count += template.count
-            known.first, known.last = min(known.first, template.first), max(known.last, template.last)
-            known.samples += template.samples[: _SAMPLES - len(known.samples)]
-    for (level, text), template in sorted(merged.items(), key=lambda item: item[1].first):
-        yield _chunk(path, level, text, template, bound)
+    for text, template in _mined(lines):
+        yield _chunk(path, text, template, bound)
 
 
 def _mined(lines: Iterable[str]) -> list[tuple[str, _Template]]:
@@ -179,8 +171,8 @@ def _exact_miner() -> tuple[Callable[[str], int], Callable[[int], str]]:
     return place, text
 
 
-def _chunk(path: str, level: str, text: str, template: _Template, bound: Bound) -> Chunk:
-    trail = bound.trail((level,) if level else ())
+def _chunk(path: str, text: str, template: _Template, bound: Bound) -> Chunk:
+    trail = bound.trail((template.level,) if template.level else ())
     while not bound.holds(trail, text):
         text = text[: len(text) * 3 // 4]
     for sample in template.samples:

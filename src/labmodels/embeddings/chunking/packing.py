@@ -119,23 +119,23 @@ class _Packer:
         yield from self._flush(run, section.kind, trail)
 
     def _with_own_lines(self, section: Section, parts: Sequence[Section]) -> Iterator[tuple[Section, bool]]:
-        """Yield the parts and, between them, the lines that no part claims; True for those."""
+        """Yield the parts and, around them, the lines that no part claims; True for those."""
         at = section.first
-        for index, part in enumerate(parts):
-            if gap := self._gap(section, at, part.first - 1):
-                yield gap, True
-            at = part.last + 1
-            if index == len(parts) - 1 and (end := self._gap(section, at, section.last)):
-                if self._bound.part(_CLOSE).holds((), self._text(end.first, end.last)):  # a closing bracket or fence
-                    yield replace(part, last=end.last), False
-                    return
-                yield part, False
-                yield end, True
-                return
+        for part in parts[:-1]:
+            yield from self._gap(section, at, part.first - 1)
             yield part, False
+            at = part.last + 1
+        final = parts[-1]
+        yield from self._gap(section, at, final.first - 1)
+        rest = list(self._gap(section, final.last + 1, section.last))
+        if rest and self._bound.part(_CLOSE).holds((), self._text(rest[0][0].first, rest[0][0].last)):  # a closing bracket or fence
+            final, rest = replace(final, last=rest[0][0].last), []
+        yield final, False
+        yield from rest
 
-    def _gap(self, section: Section, first: int, last: int) -> Section | None:
-        return self._trimmed(Section(first, last, section.kind))
+    def _gap(self, section: Section, first: int, last: int) -> Iterator[tuple[Section, bool]]:
+        if gap := self._trimmed(Section(first, last, section.kind)):
+            yield gap, True
 
     def _parts(self, section: Section) -> list[Section]:
         """Return the parts of a section in order, inside it and without overlaps, whatever it says."""

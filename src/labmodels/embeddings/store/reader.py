@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _NO_END = 1 << 62
 _SPARE = 20  # vectors looked at beyond those asked for
 _ALIVE = "c.build = ? AND c.born <= ? AND (c.died IS NULL OR c.died > ?)"
+# The same, for rows that are named one by one: SQLite would rather walk through every birth of the build.
+_IS_ALIVE = "+c.build = ? AND +c.born <= ? AND (c.died IS NULL OR +c.died > ?)"
 
 
 class _Shown(NamedTuple):
@@ -102,7 +104,9 @@ class StoreReader:
         shown = self._shown(domain)
         if shown is None:
             return []
-        return self._stored(f"{_ALIVE} AND c.path = ? AND ? BETWEEN c.line AND c.end_line ORDER BY c.line, c.id", (*shown.alive, path, line))
+        return self._stored(
+            f"{_ALIVE} AND c.path = ? AND ? BETWEEN c.line AND c.end_line ORDER BY c.line, c.id", (*shown.alive, path, line)
+        )
 
     def vectors(self, ids: Collection[int]) -> Mapping[int, Vector]:
         """Return the vectors of chunks by their ids, of length 1; one that has gone is left out."""
@@ -128,7 +132,7 @@ class StoreReader:
             try:
                 return self._matching(shown, expression, limit, paths)
             except sqlite3.OperationalError as error:
-                if any(sign in str(error) for sign in ("fts5", "unterminated", "no such column")):
+                if any(sign in str(error) for sign in ("fts5", "unterminated", "no such column", "special query")):
                     raise Usage(f"{expression} is no full-text expression: {error}", hint="quote every word of it") from None
                 raise
 
@@ -192,7 +196,7 @@ class StoreReader:
         wanted = limit
         while True:  # what waits for the next generation is among them, and seldom many
             found = self._connection.execute(query, (expression, wanted)).fetchall()
-            alive = f"SELECT c.id FROM chunks c WHERE c.id IN (SELECT value FROM json_each(?)) AND {_ALIVE}"  # noqa: S608
+            alive = f"SELECT c.id FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value WHERE {_IS_ALIVE}"  # noqa: S608
             shown_ids = {row[0] for row in self._connection.execute(alive, (json.dumps([row[0] for row in found]), *shown.alive))}
             kept = [row for row in found if row[0] in shown_ids]
             if len(kept) >= limit or len(found) < wanted:
@@ -235,7 +239,7 @@ class StoreReader:
         cosine = dict(zip((row[0] for row in kept), (matrix @ query).tolist(), strict=True))
         among = "" if paths is None else "AND c.path IN (SELECT value FROM json_each(?))"
         rows = self._connection.execute(
-            f"SELECT c.id, c.vector FROM chunks c WHERE c.vector IN (SELECT value FROM json_each(?)) AND {_ALIVE} {among}",  # noqa: S608
+            f"SELECT c.id, c.vector FROM json_each(?) j CROSS JOIN chunks c ON c.vector = j.value WHERE {_IS_ALIVE} {among}",  # noqa: S608
             (told, *shown.alive, *([] if paths is None else [paths])),
         )
         return sorted(((chunk, cosine[vector]) for chunk, vector in rows), key=lambda pair: (-pair[1], pair[0]))
@@ -265,7 +269,7 @@ class StoreReader:
         except OSError as error:
             self.faults.append(f"{path} cannot be read: {error.strerror}")
             return None
-        is_fit = file.header.build == shown.build.id and file.header.generation <= shown.number
+        is_fit = file.header.build == shown.build.token and file.header.generation <= shown.number
         return file if is_fit else None
 
     def _set_aside(self, shown: _Shown, error: Damaged) -> None:

@@ -63,7 +63,8 @@ def sound(vectors: Sequence[bytes], dimensions: int) -> list[bool]:
     size = 2 * dimensions
     whole = b"".join(vector if len(vector) == size else b"\xff" * size for vector in vectors)  # all bits set is no number
     lengths = np.linalg.norm(np.frombuffer(whole, dtype="<f2").reshape(-1, dimensions).astype(np.float32), axis=1)
-    return ((np.abs(lengths - 1) < _LENGTH_TOLERANCE) | (lengths == 0)).tolist()
+    is_sound: list[bool] = ((np.abs(lengths - 1) < _LENGTH_TOLERANCE) | (lengths == 0)).tolist()
+    return is_sound
 
 
 def add_vectors(connection: Connection, space: Space, hashes: Sequence[str], vectors: NDArray[float32]) -> None:

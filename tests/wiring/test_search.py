@@ -55,15 +55,12 @@ def test_an_open_search_sees_what_is_indexed_meanwhile(lab):
         lab.write("docs/zoo.md", "# Zoo\n\nThe giraffe is fed at noon.\n")
         assert run(["update-embeddings", "--domain", "documentation", "--incremental", "--lab", str(lab.root), "--quiet"]) == 0
         found = searching.search("giraffe")
-    assert places(found)[0] == "docs/zoo.md:3" and found.indexes[0].generation == 2
+    assert places(found)[0] == "docs/zoo.md:3" and {index.domain: index.generation for index in found.indexes}["documentation"] == 2
 
 
 def test_mode_results_and_weights_are_those_of_the_configuration(lab):
-    lab.edit(
-        "configs/embedding_models/semantic_search.yaml",
-        ("results: 10", "results: 1"),
-        ("domain_weights: {}", "domain_weights:\n  documentation: {lexical: 1, dense: 0}"),
-    )
+    own = ("domain_weights: {}", "domain_weights:\n  documentation: {lexical: 1, dense: 0}")
+    lab.edit("configs/embedding_models/semantic_search.yaml", ("results: 10", "results: 1"), own)
     opened = open_lab(lab.root)
     assert len(opened.search("secret").hits) == 1
     assert places(opened.search("giraffe", domains=["documentation"], count=5)) == ["docs/zoo.md:3"]  # by words alone

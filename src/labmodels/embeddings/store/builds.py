@@ -93,6 +93,12 @@ def begin(connection: Connection, domain: str, space: Space, cut: str, folder: s
     return build
 
 
+def move(connection: Connection, build: Build, folder: str) -> Build:
+    """Put a build's derived file into another folder from now on."""
+    connection.execute("UPDATE builds SET folder = ? WHERE id = ?", (folder, build.id))
+    return build._replace(folder=folder)
+
+
 def next_number(connection: Connection, domain: str) -> int:
     """Return the number of the generation that is being written."""
     row = connection.execute("SELECT generation FROM domains WHERE domain = ?", (domain,)).fetchone()
@@ -150,7 +156,8 @@ def roll_back(connection: Connection, domain: str, number: int | None, run: int)
 
 
 def begin_run(connection: Connection, domain: str, kind: str) -> int:
-    """Note that a run has begun, and return its id."""
+    """Note that a run has begun, and return its id. The caller writes alone: one that still seems to run was killed."""
+    connection.execute("UPDATE runs SET outcome = 'killed' WHERE domain = ? AND outcome = 'running'", (domain,))
     cursor = connection.execute("INSERT INTO runs (domain, kind, started_at) VALUES (?, ?, ?)", (domain, kind, now()))
     return cursor.lastrowid or 0
 

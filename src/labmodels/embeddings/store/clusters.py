@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
     Vector = NDArray[np.float32]
 
-LOOKED_INTO = 48  # clusters of a search
+LOOKED_INTO = 32  # clusters of a search
 LEARNED_FROM = 50  # vectors a cluster is found from
 _WRITTEN_BYTES = 1 << 22
 

@@ -42,7 +42,7 @@ def collect(truth: Truth, keep: int = KEPT, *, files: FileSystem = DISK) -> Coll
             "DELETE FROM spaces WHERE NOT EXISTS (SELECT 1 FROM builds WHERE builds.space = spaces.id) "
             "AND NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.space = spaces.id)"
         )
-        connection.execute("DELETE FROM runs WHERE id NOT IN (SELECT run FROM generations) AND outcome != 'running'")
+        connection.execute("DELETE FROM runs WHERE id NOT IN (SELECT run FROM generations)")
     done.files = _drop_files(truth, files)
     _give_back_pages(truth.connection)
     return done

@@ -50,11 +50,15 @@ def test_every_domain_that_has_an_index_is_searched_and_others_are_asked_for_in_
         opened.search("secret", domains=["nowhere"])
 
 
+def add_a_zoo(lab):
+    lab.write("docs/zoo.md", "# Zoo\n\nThe giraffe is fed at noon.\n")
+    assert run(["update-embeddings", "--domain", "documentation", "--incremental", "--lab", str(lab.root), "--quiet"]) == 0
+
+
 def test_an_open_search_sees_what_is_indexed_meanwhile(lab):
     with open_lab(lab.root).searching() as searching:
         assert places(searching.search("giraffe", mode="lexical")) == []
-        lab.write("docs/zoo.md", "# Zoo\n\nThe giraffe is fed at noon.\n")
-        assert run(["update-embeddings", "--domain", "documentation", "--incremental", "--lab", str(lab.root), "--quiet"]) == 0
+        add_a_zoo(lab)
         found = searching.search("giraffe")
     assert places(found)[0] == "docs/zoo.md:3" and {index.domain: index.generation for index in found.indexes}["documentation"] == 2
 
@@ -62,6 +66,7 @@ def test_an_open_search_sees_what_is_indexed_meanwhile(lab):
 def test_mode_results_and_weights_are_those_of_the_configuration(lab):
     own = ("domain_weights: {}", "domain_weights:\n  documentation: {lexical: 1, dense: 0}")
     lab.edit("configs/embedding_models/semantic_search.yaml", ("results: 10", "results: 1"), own)
+    add_a_zoo(lab)
     opened = open_lab(lab.root)
     assert len(opened.search("secret").hits) == 1
     assert places(opened.search("giraffe", domains=["documentation"], count=5)) == ["docs/zoo.md:3"]  # by words alone

@@ -8,6 +8,7 @@ from labmodels import open_lab
 from labmodels.cli.app import run
 from labmodels.embeddings.search.gather import NoIndex
 from labmodels.errors import Usage
+from tests.embeddings.encoding.test_cross_encoder import make_tiny_cross_encoder
 from tests.labs import EditedLab
 
 FILES = {
@@ -69,3 +70,14 @@ def test_mode_results_and_weights_are_those_of_the_configuration(lab):
     opened = open_lab(lab.root)
     assert len(opened.search("secret").hits) == 1
     assert places(opened.search("giraffe", domains=["documentation"], count=5)) == ["docs/zoo.md:3"]  # by words alone
+
+
+def test_a_cross_encoder_that_is_configured_orders_the_hits(lab):
+    make_tiny_cross_encoder(lab.root / "models" / "reranker")
+    lab.edit("configs/embedding_models/semantic_search.yaml", ('reranker: ""', "reranker: models/reranker"))
+    found = open_lab(lab.root).search("secret", count=3)
+    assert len(found.hits) > 1 and None not in {hit.reranked for hit in found.hits} and found.notes == ()
+    assert [hit.reranked for hit in found.hits] == sorted((hit.reranked for hit in found.hits), reverse=True)
+    assert open_lab(lab.root).search("secret", mode="lexical").hits[0].reranked is None
+    lab.edit("configs/embedding_models/semantic_search.yaml", ("models/reranker", "models/absent"))
+    assert "models/absent is in none of" in open_lab(lab.root).search("secret").notes[0]

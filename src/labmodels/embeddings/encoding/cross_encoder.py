@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labmodels.embeddings.encoding.graph import build_scorer, why_no_scorer
-from labmodels.embeddings.encoding.runtime import openvino
+from labmodels.embeddings.encoding.runtime import compiled
 from labmodels.embeddings.encoding.tokens import Tokens
 from labmodels.embeddings.encoding.weights import find_weights
 from labmodels.errors import Usage
@@ -42,7 +42,7 @@ class CrossEncoder:
     @cached_property
     def _compiled(self) -> Any:
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-        return openvino().Core().compile_model(build_scorer(self._weights), "CPU", settings)
+        return compiled(build_scorer(self._weights), settings)
 
 
 def cross_encoder_of(model: str, root: Path) -> CrossEncoder:

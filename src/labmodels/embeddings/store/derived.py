@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from labmodels.durable import DISK, FileSystem
 from labmodels.errors import StorageFault
@@ -46,6 +46,16 @@ class Damaged(StorageFault):
     def at(cls, path: Path, what: str) -> Damaged:
         """Return the fault of the file at `path`."""
         return cls(f"{path} is damaged: {what}", hint="labmodels embeddings check")
+
+
+class State(NamedTuple):
+    """The state of an index that a file is made from; `build` is the token of its build."""
+
+    domain: str
+    build: str
+    generation: int
+    fingerprint: str
+    dimensions: int
 
 
 @dataclass(frozen=True, slots=True)

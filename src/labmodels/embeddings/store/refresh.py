@@ -12,6 +12,7 @@ from labmodels.durable import DISK, FileSystem
 from labmodels.embeddings.store import builds, derived
 from labmodels.embeddings.store.derived import Damaged, DerivedIndex, Header, State
 from labmodels.embeddings.store.reader import file_of
+from labmodels.embeddings.store.spaces import as_rows
 from labmodels.embeddings.store.truth import Truth
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _write(connection: Connection, live: builds.Live, path: Path, before: Derive
         for start in range(0, len(wanted), BLOCK):
             part = wanted[start : start + BLOCK]
             found = connection.execute(query, (json.dumps(part.tolist()),)).fetchall()
-            yield np.frombuffer(b"".join(row[0] for row in found), dtype="<f2").reshape(len(part), space.dimensions).astype(np.float32)
+            yield as_rows([row[0] for row in found], space.dimensions)
 
     state = derived.State(build.domain, build.token, number, space.fingerprint, space.dimensions)
     write_index(path, state, ids, blocks, before, files)

@@ -80,6 +80,24 @@ def test_what_a_killed_run_has_written_is_not_seen(library, monkeypatch):
     assert library.found("subject4 once more", 1) == ["even/new.md:1"]
 
 
+@pytest.mark.parametrize("is_undone", [True, False])
+def test_an_edit_may_be_taken_back_before_a_killed_run_is_gone_on_with(library, monkeypatch, is_undone):
+    from labmodels.embeddings.store import builds
+
+    old = (library.root / "even" / "4.md").read_text()
+    library.write("even/4.md", "# New\n\nother words")
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(builds, "flip", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        library.update()
+    library.write("even/4.md", old if is_undone else "# Newer\n\nyet other words")
+    outcome = library.update()
+    assert outcome.is_new != is_undone
+    assert library.found("subject4" if is_undone else "yet other words", 1) == ["even/4.md:1"]
+    with StoreReader(library.index) as reader:
+        assert reader.live(DOMAIN).chunk_count == 30
+        assert len(reader.lexical(DOMAIN, '"subject4"', 5)) == is_undone
+
+
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "longer", "header", "ids", "rows", "other index", "a folder"])
 def test_a_damaged_file_costs_time_and_nothing_else(library, index_file, damage, tmp_path):
     sound = hits(library, "subject7 common", 8)

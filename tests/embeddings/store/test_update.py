@@ -221,9 +221,14 @@ def test_a_rebuild_mends_vectors_that_are_none(library):
     library.update()
     with sqlite3.connect(library.index / "index.db") as connection:
         connection.execute("UPDATE vectors SET vector = cast(zeroblob(64) || x'ff' as blob) WHERE id = 3")
+        connection.execute("UPDATE vectors SET vector = cast(x'ff7f' || zeroblob(510) as blob) WHERE id = 4")  # NaN
+    (library.index / "text" / f"{DOMAIN}.index").unlink()
+    assert library.found("subject7", 1) == ["7.md:1"]
+    library.update()
+    assert library.found("subject7", 1) == ["7.md:1"]
     library.encoder.embedded.clear()
     assert library.update(is_rebuild=True).generation == 2
-    assert len(library.encoder.embedded) == 1
+    assert len(library.encoder.embedded) == 2
     assert library.found("subject2", 1) == ["2.md:1"]
 
 

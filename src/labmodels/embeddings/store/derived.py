@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from labmodels.durable import DISK, FileSystem
 from labmodels.errors import StorageFault
@@ -42,8 +42,20 @@ _SUM_TOLERANCE = 1e-2  # of one score, which is at most 1; what float32 loses ov
 class Damaged(StorageFault):
     """A derived file is not what was written. Nothing is lost: it is made again from the truth."""
 
-    def __init__(self, path: Path, what: str) -> None:
-        super().__init__(f"{path} is damaged: {what}", hint="labmodels embeddings check")
+    @classmethod
+    def at(cls, path: Path, what: str) -> Damaged:
+        """Return the fault of the file at `path`."""
+        return cls(f"{path} is damaged: {what}", hint="labmodels embeddings check")
+
+
+class State(NamedTuple):
+    """The state of an index that a file is made from; `build` is the token of its build."""
+
+    domain: str
+    build: str
+    generation: int
+    fingerprint: str
+    dimensions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +94,14 @@ class DerivedIndex:
             self.header = _read_header(path, file)
             payload_at = _PAGE + 8 * self.header.count
             if os.fstat(file.fileno()).st_size != payload_at + self.header.payload_bytes + _DIGEST_BYTES:
-                raise Damaged(path, "it is cut off, or longer than it was")
+                raise Damaged.at(path, "it is cut off, or longer than it was")
             self._bytes: Bytes = np.memmap(file, np.uint8, "r")
         self.ids: Ids = self._bytes[_PAGE:payload_at].view("<i8")
         self.payload: Bytes = self._bytes[payload_at:-_DIGEST_BYTES]
         if zlib.crc32(self.ids.data) != self.header.ids_crc32:
-            raise Damaged(path, "its ids are not those that were written")
+            raise Damaged.at(path, "its ids are not those that were written")
         if zlib.crc32(self.payload[: self.header.head_bytes].data) != self.header.head_crc32:
-            raise Damaged(path, "its clusters are not those that were written")
+            raise Damaged.at(path, "its clusters are not those that were written")
         self._searched: Payload | None = None
 
     def search(self, query: Vector, limit: int, allowed: Ids | None = None) -> tuple[Ids, Vector]:
@@ -108,7 +120,7 @@ class DerivedIndex:
     def verify(self) -> None:
         """Read everything. Raises Damaged when one bit is not as it was written."""
         if hashlib.sha256(self._bytes[:-_DIGEST_BYTES].data).digest() != self._bytes[-_DIGEST_BYTES:].tobytes():
-            raise Damaged(self.path, "its contents are not those that were written")
+            raise Damaged.at(self.path, "its contents are not those that were written")
 
 
 class _Matrix:
@@ -127,7 +139,7 @@ class _Matrix:
             ids, scores = self._ids, self._rows @ query
             expected = float(self._sum @ query.astype("<f8"))
             if not abs(float(scores.sum(dtype="<f8")) - expected) < _SUM_TOLERANCE:
-                raise Damaged(self._path, "its vectors are not those that were written")
+                raise Damaged.at(self._path, "its vectors are not those that were written")
         else:
             places = np.flatnonzero(np.isin(self._ids, allowed, assume_unique=True))
             ids, scores = self._ids[places], self._rows[places] @ query
@@ -183,9 +195,9 @@ def _packed(header: Header) -> bytes:
 def _read_header(path: Path, file: IO[bytes]) -> Header:
     start = file.read(_PAGE)
     if not start.startswith(_MAGIC):
-        raise Damaged(path, "it does not begin as an index does")
+        raise Damaged.at(path, "it does not begin as an index does")
     line, newline, padding = start[len(_MAGIC) :].partition(b"\n")
     digest, _, text = line.partition(b" ")
     if not newline or padding.strip() or hashlib.sha256(text).hexdigest().encode() != digest:
-        raise Damaged(path, "its header is not the one that was written")
+        raise Damaged.at(path, "its header is not the one that was written")
     return Header(**json.loads(text))

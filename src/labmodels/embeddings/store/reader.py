@@ -17,6 +17,7 @@ from labmodels.embeddings.encoding.protocol import BadVector
 from labmodels.embeddings.store import builds
 from labmodels.embeddings.store.derived import Damaged, DerivedIndex
 from labmodels.embeddings.store.schema import words_table
+from labmodels.embeddings.store.spaces import as_rows
 from labmodels.embeddings.store.truth import faults, open_to_read
 from labmodels.embeddings.stored import LiveIndex, StoredChunk
 from labmodels.errors import Usage
@@ -231,11 +232,10 @@ class StoreReader:
 
     def _scored(self, shown: _Shown, query: Vector, candidates: list[int], paths: str | None) -> list[tuple[int, float]]:
         """Return the chunks that are alive with the vectors of `candidates`, and their true cosines, the best first."""
-        import numpy as np
 
         told = json.dumps(candidates)
         kept = self._connection.execute("SELECT id, vector FROM vectors WHERE id IN (SELECT value FROM json_each(?))", (told,)).fetchall()
-        matrix = np.frombuffer(b"".join(row[1] for row in kept), dtype="<f2").reshape(len(kept), len(query)).astype(np.float32)
+        matrix = as_rows([row[1] for row in kept], len(query))
         cosine = dict(zip((row[0] for row in kept), (matrix @ query).tolist(), strict=True))
         among = "" if paths is None else "AND c.path IN (SELECT value FROM json_each(?))"
         rows = self._connection.execute(
@@ -302,8 +302,7 @@ def newer_vectors(connection: sqlite3.Connection, live: builds.Live, since: int)
         alive,
     ).fetchall()
     ids = np.array([row[0] for row in found], dtype=np.int64)
-    rows = np.frombuffer(b"".join(row[1] for row in found), dtype="<f2").reshape(len(found), live.space.dimensions)
-    return ids, rows.astype(np.float32)
+    return ids, as_rows([row[1] for row in found], live.space.dimensions)
 
 
 def file_of(folder: Path, build: builds.Build) -> Path:

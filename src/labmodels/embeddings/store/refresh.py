@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TYPE_CHECKING
 
 from labmodels.durable import DISK, FileSystem
 from labmodels.embeddings.store import builds, derived
-from labmodels.embeddings.store.derived import Damaged, DerivedIndex, Header
+from labmodels.embeddings.store.derived import Damaged, DerivedIndex, Header, State
 from labmodels.embeddings.store.reader import file_of
+from labmodels.embeddings.store.spaces import as_rows
 from labmodels.embeddings.store.truth import Truth
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Ids = NDArray[np.int64]
     Vector = NDArray[np.float32]
 
-_BLOCK = 8192  # vectors held at once
+BLOCK = 8192  # vectors held at once
 
 
 def is_due(count: int, born: int, died: int) -> bool:
@@ -47,7 +48,7 @@ def refresh(truth: Truth, domain: str, *, files: FileSystem = DISK) -> bool:
                 return False
         if path.parent.is_dir():
             files.remove_leftovers(path.parent)
-        _Writing(connection, live, files).write(path, before)
+        _write(connection, live, path, before, files)
     return True
 
 
@@ -70,81 +71,66 @@ def _since(connection: Connection, live: builds.Live, generation: int) -> tuple[
     return connection.execute(born, values).fetchone()[0], connection.execute(died, values).fetchone()[0]
 
 
-class _Writing:
-    """One writing of a domain's file, from one look at the truth."""
+def _write(connection: Connection, live: builds.Live, path: Path, before: DerivedIndex | None, files: FileSystem) -> None:
+    """Write the file of what is live; `before` is the one that it may grow from."""
+    import numpy as np
 
-    def __init__(self, connection: Connection, live: builds.Live, files: FileSystem) -> None:
-        self._connection, self._live, self._files = connection, live, files
-        self._dimensions = live.space.dimensions
+    build, number, space = live.build, live.generation, live.space
+    query = "SELECT DISTINCT vector FROM chunks WHERE build = ? AND born <= ? AND (died IS NULL OR died > ?) ORDER BY vector"
+    ids = np.array([row[0] for row in connection.execute(query, (build.id, number, number))], dtype=np.int64)
 
-    def write(self, path: Path, before: DerivedIndex | None) -> None:
-        """Write the file; `before` is what it may be made from."""
-        ids = self._alive()
-        if len(ids) <= derived.MOST_ROWS:
-            size = derived.matrix_bytes(len(ids), self._dimensions)
-            payload = derived.matrix(self._dimensions, (rows for _, rows in self._blocks(ids)))
-            derived.write(path, self._header(ids, size), ids, payload, self._files)
-            return
-        import numpy as np
-
-        from labmodels.embeddings.store import clusters
-
-        if before is not None and self._can_grow(before, ids):
-            learned_from, added = before.header.learned_from, np.setdiff1d(ids, before.ids, assume_unique=True)
-            packed = clusters.packed(clusters.loaded(before.payload), self._blocks(added))
-            ids = np.union1d(ids, before.ids)
-        else:
-            learned_from = len(ids)
-            packed = clusters.packed(clusters.cluster(self._sample(ids), len(ids)), self._blocks(ids))
-        header = self._header(ids, len(packed.data), packed.head_bytes, packed.head_crc32, learned_from)
-        derived.write(path, header, ids, packed.pieces(), self._files)
-
-    def _can_grow(self, before: DerivedIndex, ids: Ids) -> bool:
-        """Whether a file's clusters still fit: they were found in half of the vectors at least, and few of its own have died."""
-        import numpy as np
-
-        died = len(np.setdiff1d(before.ids, ids, assume_unique=True))
-        return len(ids) <= 2 * before.header.learned_from and not is_due(len(before.ids), 0, died)
-
-    def _alive(self) -> Ids:
-        import numpy as np
-
-        build, number = self._live.build.id, self._live.generation
-        query = "SELECT DISTINCT vector FROM chunks WHERE build = ? AND born <= ? AND (died IS NULL OR died > ?) ORDER BY vector"
-        return np.array([row[0] for row in self._connection.execute(query, (build, number, number))], dtype=np.int64)
-
-    def _sample(self, ids: Ids) -> Vector:
-        """Return as many vectors as clusters are found from, the same ones every time."""
-        import numpy as np
-
-        from labmodels.embeddings.store import clusters
-
-        size = min(len(ids), clusters.LEARNED_FROM * clusters.cluster_count(len(ids)))
-        chosen = np.sort(np.random.default_rng(0).choice(ids, size, replace=False))
-        return np.concatenate([rows for _, rows in self._blocks(chosen)])
-
-    def _blocks(self, ids: Ids) -> Iterator[tuple[Ids, Vector]]:
-        import numpy as np
-
+    def blocks(wanted: Ids) -> Iterator[Vector]:
         query = "SELECT vector FROM vectors WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
-        for start in range(0, len(ids), _BLOCK):
-            part = ids[start : start + _BLOCK]
-            found = self._connection.execute(query, (json.dumps(part.tolist()),)).fetchall()
-            rows = np.frombuffer(b"".join(row[0] for row in found), dtype="<f2").reshape(len(part), self._dimensions)
-            yield part, rows.astype(np.float32)
+        for start in range(0, len(wanted), BLOCK):
+            part = wanted[start : start + BLOCK]
+            found = connection.execute(query, (json.dumps(part.tolist()),)).fetchall()
+            yield as_rows([row[0] for row in found], space.dimensions)
 
-    def _header(self, ids: Ids, size: int, head_bytes: int = 0, head_crc32: int = 0, learned_from: int = 0) -> Header:
-        build, space = self._live.build, self._live.space
-        return Header(
-            build.domain,
-            build.token,
-            self._live.generation,
-            space.fingerprint,
-            space.dimensions,
-            len(ids),
-            size,
-            derived.ids_crc32(ids),
-            head_bytes,
-            head_crc32,
-            learned_from,
-        )
+    state = derived.State(build.domain, build.token, number, space.fingerprint, space.dimensions)
+    write_index(path, state, ids, blocks, before, files)
+
+
+def write_index(
+    path: Path,
+    state: State,
+    ids: Ids,
+    blocks: Callable[[Ids], Iterator[Vector]],
+    before: DerivedIndex | None = None,
+    files: FileSystem = DISK,
+) -> None:
+    """Write a file of the vectors `ids`, ascending, which `blocks` gives by `BLOCK`: as a matrix, or in clusters where they are many."""
+    import numpy as np
+
+    if len(ids) <= derived.MOST_ROWS:
+        size = derived.matrix_bytes(len(ids), state.dimensions)
+        header = Header(*state, len(ids), size, derived.ids_crc32(ids))
+        derived.write(path, header, ids, derived.matrix(state.dimensions, blocks(ids)), files)
+        return
+    from labmodels.embeddings.store import clusters
+
+    if before is not None and _can_grow(before, ids):
+        learned_from, added = before.header.learned_from, np.setdiff1d(ids, before.ids, assume_unique=True)
+        packed = clusters.packed(clusters.loaded(before.payload), _with_ids(added, blocks(added)))
+        ids = np.union1d(ids, before.ids)
+    else:
+        size = min(len(ids), clusters.LEARNED_FROM * clusters.cluster_count(len(ids)))
+        chosen = np.sort(np.random.default_rng(0).choice(ids, size, replace=False))  # the same ones every time
+        learned_from, empty = len(ids), clusters.cluster(np.concatenate(list(blocks(chosen))), len(ids))
+        packed = clusters.packed(empty, _with_ids(ids, blocks(ids)))
+    header = Header(*state, len(ids), len(packed.data), derived.ids_crc32(ids), packed.head_bytes, packed.head_crc32, learned_from)
+    derived.write(path, header, ids, packed.pieces(), files)
+
+
+def _can_grow(before: DerivedIndex, ids: Ids) -> bool:
+    """Whether a file's clusters still fit: they were found in half of the vectors at least, and few of its own have died."""
+    import numpy as np
+
+    died = len(np.setdiff1d(before.ids, ids, assume_unique=True))
+    return len(ids) <= 2 * before.header.learned_from and not is_due(len(before.ids), 0, died)
+
+
+def _with_ids(ids: Ids, blocks: Iterator[Vector]) -> Iterator[tuple[Ids, Vector]]:
+    at = 0
+    for block in blocks:
+        yield ids[at : at + len(block)], block
+        at += len(block)

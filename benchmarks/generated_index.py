@@ -48,13 +48,13 @@ def lay_out(lab: Path, documents: Mapping[str, str]) -> LabIndexes:
 
 
 def index(indexes: LabIndexes, domain: str) -> int:
-    """Build the index of a domain with drawn vectors; return how many chunks it has."""
+    """Build the index of a domain with drawn vectors; return how many vectors it has, equal chunks having one."""
     chosen = indexes.of(domain)
     encoder = indexes.encoder(chosen)
     outcome = update(
         indexes.folder, indexes.corpus(chosen), cast("Encoder", _Drawn(encoder)), asdict(cast("Any", encoder.identity)), Wish()
     )
-    return outcome.chunks
+    return outcome.embedded
 
 
 class _Drawn:
@@ -66,11 +66,10 @@ class _Drawn:
         self.fingerprint, self.dimensions = encoder.fingerprint, encoder.dimensions
         self._random = np.random.default_rng(1)
 
-    def documents(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32]:
+    def documents(self, texts: Sequence[str], progress: Progress) -> NDArray[np.float32]:
         import numpy as np
 
-        if progress is not None:
-            progress(len(texts))
+        progress(len(texts))
         rows = self._random.standard_normal((len(texts), self.dimensions), dtype=np.float32)
         return cast("NDArray[np.float32]", rows / np.linalg.norm(rows, axis=1, keepdims=True))
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from benchmarks import __main__ as bench
-from benchmarks import router
+from benchmarks import generated_index, generated_log, million, router
 from benchmarks.generated_lab import generate
+from benchmarks.judged import Judged, Judgement
 from benchmarks.measure import LABMODELS, Figure, best_of, spent
+from benchmarks.search import ranking
+
+from labmodels.embeddings.chunking import logs
+from labmodels.embeddings.chunking.packing import Bound
+from labmodels.embeddings.store.update import Wish
+from labmodels.wiring.search import LabSearch
 
 
 def test_the_cost_is_the_childs_own(tmp_path):
@@ -18,6 +26,11 @@ def test_the_cost_is_the_childs_own(tmp_path):
     costs = best_of(1, {"idle": [sys.executable, "-c", "pass"], "busy": [sys.executable, "-c", busy]}, tmp_path)
     assert costs["busy"].cpu_s > 2 * costs["idle"].cpu_s
     assert costs["busy"].peak_mb >= 256
+
+
+def test_the_wall_time_is_that_of_a_command_that_only_waits(tmp_path):
+    run = spent([sys.executable, "-c", "import time; time.sleep(0.5)"], tmp_path)
+    assert run.wall_s >= 0.5
 
 
 def test_a_failed_command_is_an_error_and_not_a_fast_one(tmp_path):
@@ -63,3 +76,41 @@ def test_a_call_that_does_not_bring_the_providers_answer_is_an_error_and_not_a_c
 def test_what_the_router_topic_edits_stands_in_the_shipped_model():
     text = (router.ROOT / router.GPT4).read_text(encoding="utf-8")
     assert all(text.count(old) >= 1 for old in router.LIMITS | router.WHOLE)
+
+
+def test_drawn_vectors_are_an_index_that_searches_and_updates_go_on_from(tmp_path):
+    notes = {"docs/notes/kettle.md": "# Kettle\n\nDescale the kettle with vinegar.\n", "docs/notes/lamp.md": "# Lamp\n\nIt hums.\n"}
+    indexes = generated_index.lay_out(tmp_path / "lab", notes)
+    assert generated_index.index(indexes, "documentation") > len(notes)
+    again = indexes.update(indexes.of("documentation"), Wish())
+    assert (again.embedded, again.is_new, again.failures) == (0, False, [])
+    with LabSearch(indexes.lab, generated_index.ENVIRONMENT) as searching:
+        found = searching.search("descale the kettle", mode="hybrid", count=100)
+    assert (found.mode, found.notes) == ("hybrid", ())
+    assert "docs/notes/kettle.md" in {hit.chunk.path for hit in found.hits}
+
+
+def test_the_documents_of_this_machine_come_in_the_same_order_up_to_a_size():
+    few = list(generated_index.up_to(50_000, generated_index.sources()))
+    assert few == list(generated_index.up_to(50_000, generated_index.sources()))
+    assert sum(len(text) for _, text in few[:-1]) < 50_000 <= sum(len(text) for _, text in few)
+
+
+def test_the_generated_log_is_the_same_each_time_and_its_values_are_masked():
+    lines = list(generated_log.lines(1_234))
+    assert lines == list(generated_log.lines(1_234)) and len(lines) == 1_234 and not any("{" in line for line in lines)
+    found = list(logs.chunks("host.log", lines, Bound(200, lambda text: len(text) // 4)))
+    assert len(found) < 80
+    assert sum(chunk.occurrences for chunk in found) == len(lines)
+
+
+def test_a_small_million_is_found_whole(tmp_path):
+    recall = next(figure for figure in million.figures(tmp_path, count=2_000) if "recall" in figure.name)
+    assert recall.value == 1.0
+
+
+def test_a_hit_counts_as_the_best_judgement_that_none_before_it_met():
+    asked = Judged("tea", "notes", (Judgement("a.md", "boil", 1), Judgement("a.md", "pour", 3), Judgement("b.md", "boil", 2)))
+    passages = [("a.md", "boil and pour"), ("c.md", "boil"), ("a.md", "boil, pour"), ("b.md", "boil"), ("a.md", "pour")]
+    chunks = [SimpleNamespace(path=path, text=text) for path, text in passages]
+    assert ranking(chunks, asked) == ["1", "hit 1", "0", "2", "1"]

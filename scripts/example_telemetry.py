@@ -42,6 +42,10 @@ class Client:
     median_s: float
     body_bytes: int
 
+    @property
+    def method(self) -> str:
+        return "GET" if self.path == "/v1/models" else "POST"
+
 
 WORKDAY = (1, 0, 0, 0, 0, 1, 3, 12, 27, 36, 38, 30, 18, 30, 36, 33, 27, 21, 9, 3, 4, 3, 1, 0)
 CLIENTS = (
@@ -73,9 +77,8 @@ class Asked:
 
     @property
     def line(self) -> str:
-        return f"{iso(self.at)} POST {self.client.path} {self.status} {self.candidate} {self.duration_s * 1000:.0f} ms".replace(
-            "POST /v1/models", "GET /v1/models"
-        )
+        asked = f"{self.client.method} {self.client.path}"
+        return f"{iso(self.at)} {asked} {self.status} {self.candidate} {self.duration_s * 1000:.0f} ms"
 
 
 def iso(at: float) -> str:
@@ -106,7 +109,7 @@ def requests(draw: Random) -> list[Asked]:
     ]
     found.append(Asked(at("13:09:40"), CLIENTS[0], 413, "-", 0.09))
     indexer = Client("192.0.2.55", "indexer/0.3", "/v1/embeddings", [], "-", 0.01, 280)
-    found += [Asked(at("10:20:04") + 2 * n, indexer, 501, "-", 0.007) for n in range(4)]
+    found += [Asked(at("10:20:04") + 2 * n, indexer, 400, "-", 0.007) for n in range(4)]
     storm = Client("192.0.2.56", "agent-runner/2.0", "/v1/messages", [], "-", 10.0, 0)  # asks again at once, ever more often
     found += [Asked(at("09:41") + 2.5 * n, storm, 529, "-", 10.0 if n < 32 else 0.001) for n in range(80)]
     throttled = Client("192.0.2.54", "hr-assistant/0.9", "/v1/chat/completions", [], "local_llm", 5.2, 1500)
@@ -172,9 +175,13 @@ def nginx_access(asked: Sequence[Asked], draw: Random) -> Iterator[Line]:
     for one in asked:
         is_error = one.status >= 400
         size = 212 if is_error else int(one.client.body_bytes * (0.6 + 0.8 * draw.random()))
-        method = "GET" if one.client.path == "/v1/models" else "POST"
         yield entry(
-            one.at, one.client.address, f"{method} {one.client.path}", one.status, 0 if one.status == 499 else size, one.client.agent
+            one.at,
+            one.client.address,
+            f"{one.client.method} {one.client.path}",
+            one.status,
+            0 if one.status == 499 else size,
+            one.client.agent,
         )
     probed = ("/.env", "/wp-login.php", "/.git/config", "/actuator/health", "/cgi-bin/luci", "/vendor/phpunit/phpunit/phpunit.xml")
     for number, path in enumerate(probed):

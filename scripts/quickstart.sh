@@ -14,4 +14,6 @@ run 'validate-config' tail
 run 'plan --all --env dev' head
 run 'deploy-config --all --env dev --yes'
 run 'switch-config --profile high_accuracy --domain code_analysis --env dev'
+run 'update-embeddings --domain documentation --incremental --env dev' tail
+run 'search "how do I roll back a release?" --domain documentation -k 1 --env dev --quiet'
 run 'ask "how do I roll back a release?" --domain documentation --env dev'

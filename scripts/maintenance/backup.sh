@@ -27,7 +27,7 @@ for folder in labmodels.yaml configs docs .labmodels/environments models experim
 done
 
 say "sending ${#folders[@]} folders"
-restic backup --quiet --tag labmodels --host "$(hostname -s)" --exclude '*.partial' "${folders[@]}"
+restic backup --quiet --tag labmodels --host "$(hostname -s)" --group-by host,tags --exclude '*.partial' "${folders[@]}"
 
 say "forgetting old snapshots"
 restic forget --quiet --tag labmodels --host "$(hostname -s)" --group-by host,tags \

@@ -151,6 +151,7 @@ DOCUMENTS = {
         "results": 10,
         "fusion": {"lexical": 0.3, "dense": 0.7},
         "domain_weights": {"code": {"lexical": 0.5, "dense": 0.5}},
+        "reranker": "models/reranker",
         "synonyms": {"rollback": ["revert"]},
     },
     "performance_profile": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import mul
 
 import openai
 import pytest
@@ -268,10 +269,14 @@ def test_an_embedding_model_is_found_by_its_domain_too(client):
     assert client.embeddings.create(model="notes", input="x").model == client.embeddings.create(model="hosted/notes", input="x").model
 
 
-def test_the_labs_own_encoder_says_that_it_does_not_answer_yet(client):
-    with pytest.raises(openai.InternalServerError) as raised:
-        client.embeddings.create(model="text_embeddings", input="x")
-    assert raised.value.status_code == 501 and raised.value.code == "not_implemented"
+def test_the_labs_own_encoder_answers_too_and_cuts_no_text_in_silence(client):
+    texts = ["how do I roll back a release?", "Go back to the release before.", "The pond is deep."]
+    rows = client.embeddings.create(model="text_embeddings", input=texts).data
+    asked, near, far = (row.embedding for row in rows)
+    assert len(asked) == 384 and sum(a * a for a in asked) == pytest.approx(1.0, abs=1e-3)
+    assert sum(map(mul, asked, near)) > sum(map(mul, asked, far)) + 0.2
+    with pytest.raises(openai.BadRequestError, match="text 0 has"):
+        client.embeddings.create(model="text_embeddings", input="word " * 400)
 
 
 def test_models_lists_what_can_be_asked_for(client):

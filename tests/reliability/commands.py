@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.reliability import labs, stand_in
+from tests.reliability import indexes, labs, stand_in
 
 PYTHON = (sys.executable, "-m")
 
@@ -68,6 +68,11 @@ def labmodels_commands() -> dict[str, Command]:
         ),
         _row("serve keys revoke", ("serve", "keys", "revoke", "ci"), labs.keyed, labs.keys, audit=labs.ledger_is_sound),
         _row("router reset", ("router", "reset", "--env", labs.ENVIRONMENT), labs.tripped, labs.breaker, audit=labs.ledger_is_sound),
+        _row("update-embeddings, first", indexes.UPDATE, indexes.with_documents, indexes.shown, audit=indexes.audit),
+        _row("update-embeddings --incremental", indexes.UPDATE, indexes.edited, indexes.shown, audit=indexes.audit),
+        _row("update-embeddings, rebuild", indexes.REBUILD, indexes.edited, indexes.shown, audit=indexes.audit),
+        _row("embeddings rollback", indexes.BACK_TO_THE_FIRST, indexes.indexed_twice, indexes.shown, audit=indexes.audit),
+        _row("embeddings gc", indexes.GC, indexes.indexed_twice, indexes.generations, audit=indexes.audit),
     ]
     return {row.name: row for row in rows}
 

@@ -359,6 +359,8 @@ def test_vectors_are_booked_retried_and_limited_like_answers_and_never_come_from
         router.embed("hosted", ["b"])
         with pytest.raises(NoProvider, match="hosted may use 3 requests a minute"):
             router.embed("hosted", ["c"])
-        with pytest.raises(NoProvider, match="lab's own encoder"):
-            router.embed("text_embeddings", ["d"])
-    assert len(cloud.seen) == 3
+        own = router.embed("text_embeddings", ["d"])
+        assert len(own.vectors[0]) == 384 and rows(lab, "SELECT outcome, cost_source FROM attempts ORDER BY id DESC LIMIT 1") == [
+            ("ok", "built-in")
+        ]
+    assert len(cloud.seen) == 3, "the lab's own encoder asks nobody"

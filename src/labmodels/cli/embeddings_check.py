@@ -11,7 +11,7 @@ from labmodels.cli.options import Json
 from labmodels.errors import ExitCode, Usage
 from labmodels.lab import Lab
 
-DomainName = Annotated[str | None, typer.Argument(metavar="[DOMAIN]", help="The index; else all.", show_default=False)]
+DomainName = Annotated[str | None, typer.Argument(metavar="DOMAIN", help="The index; else all.", show_default=False)]
 
 
 def embeddings_check(lab: Lab, domain: DomainName = None, json: Json = False) -> int:

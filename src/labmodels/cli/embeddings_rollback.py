@@ -11,7 +11,7 @@ from labmodels.errors import ExitCode
 from labmodels.lab import Lab
 
 DomainName = Annotated[str, typer.Argument(metavar="DOMAIN", help="The index.", show_default=False)]
-Number = Annotated[int | None, typer.Argument(metavar="[GENERATION]", help="Else the one before the live one.", show_default=False, min=1)]
+Number = Annotated[int | None, typer.Argument(metavar="GENERATION", help="Else the one before the live one.", show_default=False, min=1)]
 
 
 def embeddings_rollback(lab: Lab, domain: DomainName, generation: Number = None, lock_wait: LockWait = 60.0, json: Json = False) -> int:

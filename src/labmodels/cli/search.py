@@ -139,6 +139,7 @@ def _hit_as_json(hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "lexical": asdict(hit.lexical) if hit.lexical else None,
         "dense": asdict(hit.dense) if hit.dense else None,
+        "reranked": hit.reranked,
         "snippet": [asdict(line) for line in hit.snippet],
         "also": list(dict.fromkeys(_place(one) for one in hit.also)),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -147,28 +148,32 @@ def _sum_up(outcomes: list[Outcome], refused: int, is_dry: bool) -> None:
 
 
 def _follow(indexes: LabIndexes, chosen: list[Index], wish: Wish) -> None:
-    """Update the indexes whose documents change, until interrupted."""
+    """Update the indexes whose documents change, until interrupted; the configuration stays the one that was read at the start."""
     from dataclasses import replace
 
     from labmodels.embeddings.store.watch import changes
     from labmodels.terminal.output import print_error, say
 
-    say("watching; Ctrl-C ends it")
-    following = replace(wish, is_rebuild=False)
-    for paths in changes(indexes.lab.root):
-        for index in chosen:
-            if not any(_concerns(index, path) for path in paths):
-                continue
-            try:
-                _tell(_one(indexes, index, following, is_dry=False), is_dry=False)
-            except LabmodelsError as error:  # what is shown stays shown; the next change is another try
-                print_error(error)
+    root, following = indexes.lab.root, replace(wish, is_rebuild=False)
+    try:
+        for paths in changes(root):
+            for index in chosen:
+                if paths is None or any(_concerns(index, root, path) for path in paths):
+                    try:
+                        outcome = _one(indexes, index, following, is_dry=False)
+                        if outcome.is_new or outcome.is_partial:
+                            _tell(outcome, is_dry=False)
+                    except LabmodelsError as error:  # what is shown stays shown; the next change is another try
+                        print_error(error)
+            if paths is None:
+                say("watching; Ctrl-C ends it")
+    except KeyboardInterrupt:
+        return
 
 
-def _concerns(index: Index, path: str) -> bool:
-    """Whether a change of `path` can change an index: it covers it, or it is a folder of what it covers."""
+def _concerns(index: Index, root: Path, path: str) -> bool:
+    """Whether a change of `path` can change an index: it is covered, or it is a folder, or was."""
     from labmodels.embeddings.documents import matches
 
     declared = index.declared
-    is_covered = matches(path, declared.sources) and not matches(path, declared.exclude)
-    return is_covered or any(glob.startswith(f"{path}/") for glob in declared.sources) or "." not in path.rpartition("/")[2]
+    return (matches(path, declared.sources) and not matches(path, declared.exclude)) or not (root / path).is_file()

@@ -11,7 +11,7 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -160,9 +160,11 @@ def read(root: Path, found: Found, chunker: Chunker) -> Document | StreamedDocum
     return Skipped(found.path, "changed while it was read, twice", is_failure=True)
 
 
-def documents(root: Path, domain: EmbeddingDomain) -> Iterator[Document]:
-    """Yield the documents of a domain that are read as a whole, in the order of their paths."""
+def documents(root: Path, domain: EmbeddingDomain, only: Collection[str] | None = None) -> Iterator[Document]:
+    """Yield the documents of a domain that are read as a whole, in the order of their paths; `only`: no others than these paths."""
     for found in scan(root, domain):
+        if only is not None and found.path not in only:
+            continue
         if isinstance(found, Found) and isinstance(document := read(root, found, domain.chunker), Document):
             yield document
 

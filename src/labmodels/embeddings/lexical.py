@@ -1,4 +1,5 @@
-"""BM25 over passages, with light stemming and the headings as context. The scan reads the files at each query; nothing is stored.
+"""BM25 over passages, with light stemming and the headings as context. The files are read at each query, so that what is
+quoted stands there now; `only` narrows them to those that an index names.
 
 BM25 as in Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, k1 = 1.2, b = 0.75. A term of a
 heading counts in every passage below it: "how do I roll back?" is answered by the steps, which rarely repeat their title.
@@ -7,7 +8,7 @@ heading counts in every passage below it: "how do I roll back?" is answered by t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,13 @@ _NEAREST_HEADING, _OUTER_HEADING = 2.0, 0.7  # how often a heading's term counts
 _LONGEST_REST = 20  # passages; a section beyond that is no procedure
 
 
-def retrieve(root: Path, domains: Sequence[EmbeddingDomain], query: str, k: int) -> list[Chunk]:
+def retrieve(root: Path, domains: Sequence[EmbeddingDomain], query: str, k: int, only: Collection[str] | None = None) -> list[Chunk]:
     """Return the `k` passages of all `domains` that speak most of the query, the best first; then the rest of the best one's section.
 
-    A procedure alternates steps and commands, each a passage: cut off at `k`, it would be given without its last steps.
+    `only`: the paths that are looked at; None is all. A procedure alternates steps and commands, each a passage: cut off at `k`, it
+    would be given without its last steps.
     """
-    read = {document.path: document for domain in domains for document in documents(root, domain)}
+    read = {document.path: document for domain in domains for document in documents(root, domain, only)}
     found = [passage for document in read.values() for passage in passages(document)]
     best = rank(query, found, k)
     rest = [one for one in found if best and (one.path, one.trail) == (best[0].path, best[0].trail) and one not in best]

@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from labmodels.errors import LabmodelsError, Usage
+from labmodels.errors import Usage
 
 if TYPE_CHECKING:
     from labmodels.ledger.callers import Key
@@ -19,10 +19,6 @@ Kind = Literal["auto", "domain", "language_model", "custom", "embedding_model"]
 
 class UnknownModel(Usage):
     """Nothing that is live has this name."""
-
-
-class NotServed(LabmodelsError):
-    """What was asked for is declared, but this version cannot do it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ How a fault looks on the wire is `openai_wire`'s and `anthropic_wire`'s.
 from __future__ import annotations
 
 from labmodels.errors import Busy, LabmodelsError, MissingExtra, StorageFault, Usage
-from labmodels.gateway.backend import NotServed, UnknownModel
+from labmodels.gateway.backend import UnknownModel
 from labmodels.providers.protocol import ProviderFault
 from labmodels.router.outcome import RouteSpent
 from labmodels.router.question import OutOfScope
@@ -101,8 +101,6 @@ def _of_lab(error: LabmodelsError) -> Fault:
         return Fault(403, "out_of_scope", f"{error}; {error.hint}" if error.hint else str(error))
     if isinstance(error, Usage):
         return invalid(str(error))
-    if isinstance(error, NotServed):
-        return Fault(501, "not_implemented", str(error))
     if isinstance(error, Busy | StorageFault | MissingExtra):  # their texts name paths and packages of this machine
         return Fault(503, "unavailable", "the gateway cannot use its lab now; its log says why", may_retry=isinstance(error, Busy))
     return Fault(500, "internal_error", "the gateway failed; its log says why")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from labmodels.releases.live import Live
     from labmodels.releases.store import ReleaseStore
 
+    FindFiles = Callable[[str, Sequence[str]], Collection[str] | None]
+
 _PROBE_DEADLINE_S = 20.0
 _PROBE_TOKENS = 16
 
@@ -68,14 +70,18 @@ def request_of(lab: Lab, environment: str, configs: Sequence[str], settings: Seq
     return Request(environment, config_paths(lab, [find_config(lab, config) for config in configs]), tuple(settings))
 
 
-def retrieve(lab: Lab, effective: Effective, query: str, domain: str, passages: int = 6) -> list[Chunk]:
-    """The passages that speak of `query`, best first: from the domain's index, or from those its specialised model names."""
+def retrieve(lab: Lab, effective: Effective, query: str, domain: str, find: FindFiles | None = None, passages: int = 6) -> list[Chunk]:
+    """The passages that speak of `query`, best first: of the domain's index, or of those that its specialised model names.
+
+    `find` names the files to look at, by the indexes; without it, or where it cannot say, all files of the domain are read.
+    """
     from labmodels.embeddings.lexical import retrieve as search
 
     specialized = effective.specialized(domain)
     names = specialized.retrieve.domains if specialized and specialized.retrieve else [domain or _default_index(effective)]
     count = specialized.retrieve.passages if specialized and specialized.retrieve else passages
-    return search(lab.root, [index for name in names if (index := effective.index(name))], query, count)
+    only = find(query, names) if find else None
+    return search(lab.root, [index for name in names if (index := effective.index(name))], query, count, only)
 
 
 def _default_index(effective: Effective) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from labmodels.config.schema.base import CUSTOM_MODELS
-from labmodels.gateway.backend import Listed, NotServed, UnknownModel
+from labmodels.gateway.backend import Listed, UnknownModel
 from labmodels.ledger import callers
 from labmodels.router.question import AUTO, OutOfScope
 from labmodels.wiring.router import LabRouter
@@ -56,8 +56,6 @@ class LabBackend:
         if caller is not None and caller.domains and domain not in caller.domains:
             allowed = ", ".join(sorted(caller.domains))
             raise OutOfScope(f"the key {caller.name} does not open {model}", hint=f"it opens {allowed}: ask for a model of that name")
-        if standing.embedder(name).model is None:
-            raise NotServed(f"{name} runs in the lab's own encoder, which does not answer here yet")
         return name, self._router.embed(name, texts, domain, caller)
 
     def models(self) -> Mapping[str, Listed]:

@@ -110,7 +110,7 @@ class LabRouter:
             ceilings=tuple(self._ceilings(Question((), caller=caller), standing.specialized(domain))),
             caller=caller.id if caller else None,
         )
-        return embed(texts, candidate, terms, loop.Means(standing.provider, self.door(standing)))
+        return embed(texts, candidate, terms, loop.Means(standing.vectors_of, self.door(standing)))
 
     def standing(self) -> Standing:
         """Return what is live now, read anew when it has changed."""

@@ -18,6 +18,7 @@ from labmodels.wiring.embeddings import LabIndexes
 
 if TYPE_CHECKING:
     from labmodels.config.schema.embedding_model import Fusion
+    from labmodels.embeddings.encoding.cross_encoder import CrossEncoder
     from labmodels.embeddings.links.link import Link
     from labmodels.embeddings.search.evaluation import Evaluation
     from labmodels.embeddings.search.judged import JudgedQuery
@@ -57,7 +58,7 @@ class LabSearch:
             query = replace(query, filters=query.filters & _filters(wish))
         with self._reader() as reader:
             scope = self._scope(reader, (*domains, *query.filters.domains), mode, count)
-            found = search(reader, query, scope, self._encoder)
+            found = search(reader, query, scope, self._encoder, self._rerank if self.settings.reranker else None)
             return replace(found, notes=(*found.notes, *reader.faults))
 
     def evaluate(self, judged: Sequence[JudgedQuery], domain: str, count: int = 10) -> Evaluation:
@@ -90,6 +91,15 @@ class LabSearch:
         settings = self.settings
         own = {domain: _weights(fusion) for domain, fusion in settings.domain_weights.items()}
         return Scope(chosen, mode or settings.mode, count or settings.results, _weights(settings.fusion), own)
+
+    def _rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        return self._cross_encoder.scores(query, texts)
+
+    @cached_property
+    def _cross_encoder(self) -> CrossEncoder:
+        from labmodels.embeddings.encoding.cross_encoder import cross_encoder_of
+
+        return cross_encoder_of(self.settings.reranker, self.indexes.lab.root)
 
     def _encoder(self, domain: str) -> QueryEncoder:
         return self.indexes.encoder(self.indexes.of(domain), for_query=True)

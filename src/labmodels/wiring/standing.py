@@ -25,6 +25,7 @@ from labmodels.router.breaker import Rules
 from labmodels.router.candidates import Candidate
 from labmodels.router.quota import Ceiling
 from labmodels.wiring import retrieve
+from labmodels.wiring.indexed import Indexed, OwnEncoder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,7 @@ class Standing:
         self.live = Live(store)
         self.effective = self.live.effective
         self._candidates: dict[tuple[str, str | None, str | None, bool], Candidate] = {}
+        self.indexed = Indexed(lab, self.live.environment)
         self._embedders: dict[str, Candidate] = {}
         self._specialized: dict[str | None, SpecializedModel | None] = {}
         self._providers: dict[str, Provider] = {}
@@ -112,7 +114,7 @@ class Standing:
         return _as_it_is(self._candidates[key])
 
     def embedder(self, name: str) -> Candidate:
-        """Return an embedding model as it is asked; one that runs in the lab's own encoder has no model to ask."""
+        """Return an embedding model as it is asked; one that runs in the lab's own encoder has no model behind an address."""
         if name not in self._embedders:
             self._embedders[name] = self._embedder(name)
         return _as_it_is(self._embedders[name])
@@ -120,7 +122,7 @@ class Standing:
     def _embedder(self, name: str) -> Candidate:
         declared = cast("EmbeddingModel", KINDS["embedding_model"].model.model_validate(self.effective.content.values(name)))
         if declared.provider != "openai":
-            return Candidate(name, declared.provider, None, "it runs in the lab's own encoder, which does not answer here yet")
+            return Candidate(name, declared.provider)
         model = LanguageModel(
             name=declared.name,
             provider=declared.provider,
@@ -134,13 +136,17 @@ class Standing:
         ceiling = Ceiling.of(f"{self.live.environment}/model:{name}", name, model.rate_limits, model.budgets, is_by_try=True)
         return Candidate(name, model.provider, model, None, ceiling)
 
+    def vectors_of(self, candidate: Candidate) -> Provider:
+        """Return what gives the vectors of an embedder."""
+        return OwnEncoder(self.indexed, candidate.name) if candidate.model is None else self.provider(candidate)
+
     def provider(self, candidate: Candidate) -> Provider:
         """Return what asks a candidate; basic_nlp is given the retrieval over the lab's documents."""
         model = candidate.model
         if model is None:
             from labmodels.providers.basic_nlp import BasicNlp
 
-            return BasicNlp(lambda query, domain: retrieve(self.lab, self.effective, query, domain))
+            return BasicNlp(lambda query, domain: retrieve(self.lab, self.effective, query, domain, self.indexed.paths))
         if id(model) not in self._by_model:  # two threads may both build one: the later one stays
             key = model.model_dump_json()  # models that differ by nothing share their connections
             if key not in self._providers:

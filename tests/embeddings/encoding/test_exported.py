@@ -178,3 +178,32 @@ def test_a_torn_compiled_form_is_made_again(tmp_path):
         compiled.chmod(0o600)
         compiled.write_bytes(torn)
         assert cosines(encoder_of(config(), tmp_path, for_query=True).query("a key"), vector) > 1 - 1e-6
+
+
+AFTER_A_MODEL = """
+import gc, signal, sys, time
+from pathlib import Path
+from labmodels.embeddings.encoding.encoder import encoder_of
+from tests.embeddings.encoding.models import config
+
+for _ in range(2):
+    encoder = encoder_of(config(), Path(sys.argv[1]))
+    encoder.documents(["a text"]), encoder.query("a text")
+    del encoder
+    gc.collect()
+
+def ring(*_):
+    raise TimeoutError
+
+signal.signal(signal.SIGALRM, ring)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    time.sleep(10)
+except TimeoutError:
+    print("handled")
+"""
+
+
+def test_a_signal_is_handled_after_a_model_has_gone(cache):
+    done = subprocess.run([sys.executable, "-c", AFTER_A_MODEL, str(cache)], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

@@ -51,8 +51,9 @@ def test_a_link_goes_with_its_source(tmp_path):
     shelf = shelf_of(tmp_path)
     (tmp_path / "src/store.py").write_text("def other():\n    return 1\n")
     (tmp_path / "docs/far.md").unlink()
+    (tmp_path / "docs/guide/keys.md").unlink()
     shelf.update("source_code", "documentation")
-    assert set(linked(shelf, "docs/disk.md", 1)[1]) == {"metrics/node.prom:1", "docs/guide/keys.md:1"}
+    assert set(linked(shelf, "docs/disk.md", 1)[1]) == {"metrics/node.prom:1"}
 
 
 @pytest.mark.parametrize(("others", "is_linked"), [(MOST_FILES, True), (MOST_FILES + 1, False)])
@@ -88,6 +89,17 @@ def test_a_passage_that_others_are_nearer_to_is_no_neighbour(tmp_path):
     with shelf_of(tmp_path, {**NEAR, **crowd}).reader() as reader:
         _, found = links(reader, "docs/a.md", 3, ["documentation", "source_code"])
     assert [link for link in found if link.nearness] == []
+
+
+def test_copies_of_a_passage_do_not_crowd_each_other_out(tmp_path):
+    copies = {f"docs/copy{n}.md": NEAR["docs/a.md"] for n in range(4)}
+    with shelf_of(tmp_path, {**NEAR, **copies}).reader() as reader:
+        _, found = links(reader, "docs/copy3.md", 3, ["documentation", "source_code"])
+    assert [(link.chunk.path, link.nearness.rank_back) for link in found] == [("src/a.py", 1)]
+    nearer = {f"src/nearer{n}.py": 'def rotate():\n    """Replace the secret of a provider at night."""\n' for n in range(4)}
+    with shelf_of(tmp_path, {**NEAR, **nearer}).reader() as reader:
+        _, found = links(reader, "docs/a.md", 3, ["documentation", "source_code"])
+    assert [(link.chunk.path, link.nearness.rank) for link in found] == [("src/nearer0.py", 1), ("src/a.py", 2)]
 
 
 def test_domains_of_another_space_are_not_compared(tmp_path):

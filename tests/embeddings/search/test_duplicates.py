@@ -31,6 +31,17 @@ def test_texts_that_share_half_of_their_words_are_two_hits():
     assert len(distinct([chunk("a.md", "x"), chunk("b.md", "y"), chunk("c.md", "--"), chunk("d.md", "++")], 10)) == 4
 
 
+def test_a_text_without_words_is_known_by_its_signs():
+    assert places(distinct([chunk("a.md", "---"), chunk("b.md", "---")], 10)) == [("a.md:1", ["b.md:1"])]
+
+
+def test_two_texts_are_one_when_four_fifths_of_their_word_triples_are():
+    numbered = [f"word{n}" for n in range(40)]  # 38 triples, of which one word in the middle changes three
+    text, near = " ".join(numbered), " ".join([*numbered[:20], "other", *numbered[21:]])
+    far = " ".join(word if n % 12 else "other" for n, word in enumerate(numbered))  # 11 of 38 changed: .55 in common
+    assert places(distinct([chunk("a.md", text), chunk("b.md", near), chunk("c.md", far)], 10)) == [("a.md:1", ["b.md:1"]), ("c.md:1", [])]
+
+
 def test_a_file_that_two_domains_hold_is_one_hit_and_no_other_place():
     other_cut = chunk("a.md", f"# Keys\n{TEXT}", line=1, domain="procedures")
     assert places(distinct([chunk("a.md", TEXT, line=2), other_cut], 10)) == [("a.md:2", [])]

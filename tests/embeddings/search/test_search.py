@@ -156,3 +156,26 @@ def test_whatever_is_typed_hits_are_distinct_ordered_and_real(shelf, text):
     for hit in answer.hits:
         lines = (shelf.root / hit.chunk.path).read_text().splitlines()
         assert hit.snippet[0].text in lines[hit.snippet[0].number - 1]
+
+
+def test_a_cross_encoder_orders_the_first_hits_anew_and_what_it_read_is_shown(shelf):
+    def by_length(query, texts):
+        assert query == "provider key console" and texts[0].startswith("Rotate a provider key")
+        return [float(len(text)) for text in texts]
+
+    with shelf.reader() as reader:
+        plain = search(reader, parsed("provider key console"), Scope(DOCS), lambda _: shelf.encoder)
+        found = search(reader, parsed("provider key console"), Scope(DOCS, count=2), lambda _: shelf.encoder, by_length)
+    assert len(found.hits) == 2 < len(plain.hits)
+    assert [hit.reranked for hit in found.hits] == sorted((hit.reranked for hit in found.hits), reverse=True)
+    assert found.hits[0].chunk == max((hit.chunk for hit in plain.hits), key=lambda one: len(" > ".join(one.trail)) + len(one.text))
+
+
+def test_where_a_cross_encoder_cannot_read_the_order_stays_and_the_reason_is_told(shelf):
+    def fails(query, texts):
+        raise MissingExtra("openvino", "embeddings")
+
+    with shelf.reader() as reader:
+        plain = search(reader, parsed("provider key"), Scope(DOCS), lambda _: shelf.encoder)
+        found = search(reader, parsed("provider key"), Scope(DOCS), lambda _: shelf.encoder, fails)
+    assert found.hits == plain.hits and "the order is that of the two lists: the package openvino" in found.notes[0]

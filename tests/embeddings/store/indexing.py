@@ -22,7 +22,7 @@ DOMAIN = "documentation"
 class HashedWords:
     """An encoder without weights: a vector counts the words of a text, each at a place of its own. `seed` makes another space."""
 
-    def __init__(self, seed: int = 0, dimensions: int = 32) -> None:
+    def __init__(self, seed: int = 0, dimensions: int = 256) -> None:
         self.fingerprint = f"hashed words {seed} {dimensions}"
         self.dimensions = dimensions
         self.max_tokens, self.warnings = 1 << 20, ()

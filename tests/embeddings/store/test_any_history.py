@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from labmodels.embeddings.store import gc
 from labmodels.embeddings.store.check import check
@@ -22,9 +22,12 @@ NAMES = st.sampled_from(["a.md", "b.md", "sub/c.md", "sub/d.md", "sub/deep/e.md"
 WORDS = st.lists(st.sampled_from(["key", "disk", "host", "release", "rollback", "C++", "foo-bar", "naïve"]), min_size=1, max_size=12).map(
     " ".join
 )
-TEXTS = st.lists(st.tuples(st.sampled_from(["", "# Title\n\n", "## Part\n\n"]), WORDS), max_size=4).map(
+TEXTS = st.lists(st.tuples(st.sampled_from(["", "# Title\n\n", "## Part\n\n"]), WORDS), min_size=1, max_size=4).map(
     lambda parts: "\n\n".join(title + words for title, words in parts)
 )
+
+
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # thousands of transactions, each of which waits for the disk
 
 
 class Killed(BaseException):
@@ -34,11 +37,13 @@ class Killed(BaseException):
 class AnyHistory(RuleBasedStateMachine):
     """Edits, deletions, moves, kills, other models, rollbacks and gc in any order."""
 
-    @initialize()
-    def begin(self) -> None:
-        self.place = tempfile.TemporaryDirectory()
+    @initialize(documents=st.dictionaries(NAMES, TEXTS))
+    def begin(self, documents: dict[str, str]) -> None:
+        self.place = tempfile.TemporaryDirectory(dir=MEMORY)
         self.library = Library(Path(self.place.name))
         self.shown: dict[int, dict] = {}  # what each generation showed when it was live
+        self.write(documents)
+        self._update()
 
     def teardown(self) -> None:
         if hasattr(self, "library"):
@@ -46,13 +51,15 @@ class AnyHistory(RuleBasedStateMachine):
             self._equals_a_rebuild()
             self.place.cleanup()
 
-    @rule(name=NAMES, text=TEXTS)
-    def write(self, name: str, text: str) -> None:
-        self.library.write(name, text)
+    @rule(documents=st.dictionaries(NAMES, TEXTS, min_size=1))
+    def write(self, documents: dict[str, str]) -> None:
+        for name, text in documents.items():
+            self.library.write(name, text)
 
-    @rule(name=NAMES)
-    def delete(self, name: str) -> None:
-        (self.library.root / name).unlink(missing_ok=True)
+    @rule(names=st.sets(NAMES, min_size=1))
+    def delete(self, names: set[str]) -> None:
+        for name in names:
+            (self.library.root / name).unlink(missing_ok=True)
 
     @rule(old=NAMES, new=NAMES)
     def rename(self, old: str, new: str) -> None:
@@ -60,13 +67,16 @@ class AnyHistory(RuleBasedStateMachine):
             (self.library.root / new).parent.mkdir(parents=True, exist_ok=True)
             (self.library.root / old).rename(self.library.root / new)
 
-    @rule(is_rebuild=st.booleans())
-    def update(self, is_rebuild: bool) -> None:
+    @rule(documents=st.dictionaries(NAMES, TEXTS), is_rebuild=st.booleans())
+    def update(self, documents: dict[str, str], is_rebuild: bool) -> None:
+        self.write(documents)
         self._update(is_rebuild=is_rebuild)
         self._equals_a_rebuild()
 
-    @rule(after=st.integers(0, 8), is_rebuild=st.booleans())
-    def kill(self, after: int, is_rebuild: bool) -> None:
+    @rule(documents=st.dictionaries(NAMES, TEXTS), after=st.integers(0, 6), is_rebuild=st.booleans(), is_undone=st.booleans())
+    def kill(self, documents: dict[str, str], after: int, is_rebuild: bool, is_undone: bool) -> None:
+        old = {path: path.read_text() for path in self.library.root.rglob("*.md")}
+        self.write(documents)
         before = self._contents()
         left = after
         whole = Truth.transaction
@@ -86,15 +96,19 @@ class AnyHistory(RuleBasedStateMachine):
         finally:
             Truth.transaction = whole
         _same(self._contents(), before)
+        if is_undone:
+            for path, text in old.items():
+                path.write_text(text)
 
     @rule(seed=st.integers(0, 2))
     def other_model(self, seed: int) -> None:
-        self.library.encoder = HashedWords(seed, 32 + seed)
+        self.library.encoder = HashedWords(seed, 64 + seed)
 
-    @precondition(lambda self: len(self.shown) > 1)
-    @rule(data=st.data())
-    def roll_back(self, data: st.DataObject) -> None:
-        number = data.draw(st.sampled_from(sorted(self.shown)))
+    @rule(documents=st.dictionaries(NAMES, TEXTS, min_size=1), after=st.integers(3, 9), steps=st.integers(1, 4))
+    def roll_back(self, documents: dict[str, str], after: int, steps: int) -> None:
+        self.kill(documents, after, is_rebuild=False, is_undone=False)  # or not: it may be over before
+        numbers = sorted(self.shown)
+        number = numbers[max(0, len(numbers) - 1 - steps)]
         back = roll_back(self.library.index, DOMAIN, number, 1)
         assert back.to == number
         _same(self._contents(), self.shown[number])
@@ -122,7 +136,7 @@ class AnyHistory(RuleBasedStateMachine):
         self.shown[outcome.generation] = self._contents()
 
     def _equals_a_rebuild(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             other = self.library.rebuilt(Path(folder))
             _same(self._contents(), _contents(other))
 
@@ -144,5 +158,5 @@ def _same(one: dict, other: dict) -> None:
     assert all(np.isfinite(vector).all() for vector in one.values())
 
 
-AnyHistory.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
+AnyHistory.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
 TestAnyHistory = AnyHistory.TestCase

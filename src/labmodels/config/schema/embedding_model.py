@@ -64,4 +64,7 @@ class SemanticSearch(Document):
     results: int = Field(10, ge=1, le=100)
     fusion: Fusion = Fusion()
     domain_weights: dict[Name, Fusion] = Field({}, description="A fusion of its own for a domain, where it was measured to be better.")
+    reranker: str = Field(
+        "", description="A cross-encoder that reads the first 30 hits together with the query: a better order, in seconds. Empty: none."
+    )
     synonyms: dict[str, list[str]] = Field({}, description="The lab's own words: a query with one also finds the others.")

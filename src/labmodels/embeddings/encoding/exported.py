@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from labmodels.embeddings.encoding.batching import batches
 from labmodels.embeddings.encoding.protocol import checked
-from labmodels.embeddings.encoding.runtime import openvino
+from labmodels.embeddings.encoding.runtime import compiled
 from labmodels.embeddings.encoding.tokens import Tokens
 from labmodels.errors import StorageFault
 
@@ -107,7 +107,7 @@ class ExportedEncoder:
         if self.identity.precision == "int8":
             settings |= {"DYNAMIC_QUANTIZATION_GROUP_SIZE": str(_GROUP)}
         try:
-            return openvino().Core().compile_model(str(self._folder / MODEL_FILE), "CPU", settings)
+            return compiled(str(self._folder / MODEL_FILE), settings)
         except RuntimeError as error:
             hint = f"rm -r {self._folder}, then labmodels update-embeddings"
             raise StorageFault(f"{self._folder} is damaged: {str(error).strip().splitlines()[-1]}", hint=hint) from None

@@ -36,6 +36,15 @@ def why_not(weights: Weights, pooling: str) -> str | None:
     return None if weights.tokenizer_file.is_file() else "it has no tokenizer.json"
 
 
+def why_no_scorer(weights: Weights) -> str | None:
+    """Return why no scorer can be built from these weights; None when it can."""
+    if weights.config.get("model_type") != "bert" or weights.config.get("architectures") != ["BertForSequenceClassification"]:
+        return "it is no BERT for the classification of sequences"
+    if len(weights.config.get("id2label", ())) != 1:
+        return "its head gives more than one number"
+    return why_not(weights, "cls")
+
+
 def build(weights: Weights, pooling: str, int8: bool) -> Any:
     """Return the model (openvino.Model): input_ids and attention_mask, both (batch, tokens), to one vector for each text, of any length.
 
@@ -44,15 +53,20 @@ def build(weights: Weights, pooling: str, int8: bool) -> Any:
     return _Builder(weights, int8).model(pooling)
 
 
+def build_scorer(weights: Weights) -> Any:
+    """Return the model (openvino.Model) of a BERT with a head of one number: ids, mask and kinds, all (batch, tokens), to scores."""
+    return _Builder(weights, int8=False).scorer()
+
+
 def _tensors(files: Sequence[Path]) -> dict[str, Array]:
-    """Return the tensors by their names in BERT, without the prefix that a model with a head puts in front."""
+    """Return the tensors by their names in BERT, without the prefix that a model with a head puts in front of all but the head."""
     from safetensors.numpy import load_file
 
     loaded = {name: tensor for file in files for name, tensor in load_file(file).items()}
     prefix = next(name for name in loaded if name.endswith("embeddings.word_embeddings.weight")).removesuffix(
         "embeddings.word_embeddings.weight"
     )
-    return {name.removeprefix(prefix): tensor for name, tensor in loaded.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): tensor for name, tensor in loaded.items()}
 
 
 class _Builder:
@@ -69,24 +83,41 @@ class _Builder:
         self._heads = int(self._config["num_attention_heads"])
 
     def model(self, pooling: str) -> Any:
-        op = self._op
-        ids, mask = (op.parameter([-1, -1], self._ov.Type.i64, name) for name in ("input_ids", "attention_mask"))
-        is_read = op.convert(mask, "f32")
-        masked = op.multiply(op.subtract(self._number(1), op.unsqueeze(is_read, self._integers(1, 2))), self._number(_MASKED))
-        states = self._embeddings(ids)
-        for layer in range(int(self._config["num_hidden_layers"])):
-            states = self._layer(states, masked, f"encoder.layer.{layer}")
-        vector = self._mean(states, is_read) if pooling == "mean" else op.gather(states, self._integer(0), self._integer(1))
+        ids, mask = self._parameters("input_ids", "attention_mask")
+        is_read = self._op.convert(mask, "f32")
+        states = self._states(ids, is_read, self._constant(self._tensors["embeddings.token_type_embeddings.weight"][0]))
+        vector = self._mean(states, is_read) if pooling == "mean" else self._first(states)
         return self._ov.Model([vector], [ids, mask], "encoder")
 
-    def _embeddings(self, ids: Any) -> Any:
+    def scorer(self) -> Any:
+        op = self._op
+        ids, mask, kinds = self._parameters("input_ids", "attention_mask", "token_type_ids")
+        kind = op.gather(self._tensor("embeddings.token_type_embeddings.weight"), kinds, self._integer(0))
+        states = self._states(ids, op.convert(mask, "f32"), kind)
+        pooled = op.tanh(self._linear(self._first(states), "pooler.dense"))
+        return self._ov.Model([self._linear(pooled, "classifier")], [ids, mask, kinds], "scorer")
+
+    def _parameters(self, *names: str) -> list[Any]:
+        return [self._op.parameter([-1, -1], self._ov.Type.i64, name) for name in names]
+
+    def _states(self, ids: Any, is_read: Any, kind: Any) -> Any:
+        op = self._op
+        masked = op.multiply(op.subtract(self._number(1), op.unsqueeze(is_read, self._integers(1, 2))), self._number(_MASKED))
+        states = self._embeddings(ids, kind)
+        for layer in range(int(self._config["num_hidden_layers"])):
+            states = self._layer(states, masked, f"encoder.layer.{layer}")
+        return states
+
+    def _first(self, states: Any) -> Any:
+        return self._op.gather(states, self._integer(0), self._integer(1))
+
+    def _embeddings(self, ids: Any, kind: Any) -> Any:
         op, zero = self._op, self._integer(0)
         first = self._first_position
         length = op.gather(op.shape_of(ids), self._integer(1), zero)
         positions = op.range(self._integer(first), op.add(length, self._integer(first)), self._integer(1), "i64")
         words = op.gather(self._tensor("embeddings.word_embeddings.weight"), ids, zero)
         places = op.gather(self._tensor("embeddings.position_embeddings.weight"), positions, zero)
-        kind = self._constant(self._tensors["embeddings.token_type_embeddings.weight"][0])
         return self._norm(op.add(op.add(words, places), kind), "embeddings.LayerNorm")
 
     def _layer(self, states: Any, masked: Any, name: str) -> Any:

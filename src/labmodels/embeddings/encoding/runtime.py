@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,35 @@ def openvino() -> Any:
     except ImportError:
         raise MissingExtra("openvino", "embeddings") from None
     return module
+
+
+def compiled(model: Any, settings: Mapping[str, str]) -> Any:
+    """Return a model, or the file of one, compiled for this CPU. Raises RuntimeError for what is no model."""
+    with _own_signal_stack():
+        return openvino().Core().compile_model(model, "CPU", settings)
+
+
+@contextmanager
+def _own_signal_stack() -> Iterator[None]:
+    """Leave the calling thread the alternate signal stack that it had.
+
+    OpenVINO's CPU plugin gives it another one and frees that with the model; the next signal, a Ctrl-C say, would be handled in memory
+    that is gone, and end the process with SIGSEGV. Python's handlers run on such a stack where there is one.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    import ctypes
+
+    class Stack(ctypes.Structure):
+        _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+    libc, before = ctypes.CDLL(None), Stack()
+    libc.sigaltstack(None, ctypes.byref(before))
+    try:
+        yield
+    finally:
+        libc.sigaltstack(ctypes.byref(before), None)
 
 
 @lru_cache(maxsize=1)

@@ -28,6 +28,11 @@ class Tokens:
         """Return the tokens of each text that the model reads, marks included."""
         return [encoding.ids for encoding in self._cut.encode_batch_fast([_sound(text) for text in texts])]
 
+    def pairs(self, first: str, others: Sequence[str]) -> list[tuple[list[int], list[int]]]:
+        """Return the tokens of `first` together with each other text, and for each token which of the two it is of: 0 or 1."""
+        encodings = self._cut.encode_batch([(_sound(first), _sound(other)) for other in others])
+        return [(encoding.ids, encoding.type_ids) for encoding in encodings]
+
     @cached_property
     def _whole(self) -> Tokenizer:
         tokenizer = _loaded(self._file)

@@ -32,7 +32,7 @@ def neighbours(reader: IndexReader, here: StoredChunk, domains: Sequence[str]) -
             if cosine < LEAST_COSINE or chunk.id not in vectors:
                 continue
             back = _others(reader, reader.dense(here.domain, vectors[chunk.id], _LOOKED_AT), chunk)
-            rank_back = next((at for at, (one, _) in enumerate(back, 1) if one.id == here.id), None)
+            rank_back = next((at for at, (one, _) in enumerate(back, 1) if one.hash == here.hash), None)
             if rank_back is not None:
                 found.append((chunk, Nearness(cosine, rank, rank_back)))
     return sorted(found, key=lambda one: (-one[1].cosine, one[0].id))

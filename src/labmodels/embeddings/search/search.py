@@ -5,10 +5,11 @@ Which domains, which weights and which encoder are the caller's. Where vectors c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from labmodels.embeddings.chunking.chunk import under
 from labmodels.embeddings.search.duplicates import distinct
 from labmodels.embeddings.search.fusion import DEFAULT_WEIGHTS, Place, Weights, fuse
 from labmodels.embeddings.search.gather import EncoderOf, Gathered, Mode, gather
@@ -17,7 +18,12 @@ from labmodels.embeddings.search.snippets import SnippetLine, snippet
 from labmodels.embeddings.stored import IndexReader, LiveIndex, StoredChunk
 from labmodels.errors import LabmodelsError
 
+RERANKED = 30  # hits that a cross-encoder reads
 _LOOKED_AT = 100  # of the joint ranking; places of the same text beyond that are not named
+
+
+Rerank = Callable[[str, Sequence[str]], Sequence[float]]
+"""Scores texts that were read together with a query; more is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Hit:
     dense: Place | None
     snippet: tuple[SnippetLine, ...]
     also: tuple[StoredChunk, ...] = ()
+    reranked: float | None = None  # a cross-encoder's score, which the order then follows
 
     @property
     def place(self) -> str:
@@ -63,8 +70,11 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def search(reader: IndexReader, query: Query, scope: Scope, encoder_of: EncoderOf) -> Found:
-    """Return the hits of a query, the best first. Raises NoIndex; in mode dense also whatever keeps vectors away."""
+def search(reader: IndexReader, query: Query, scope: Scope, encoder_of: EncoderOf, rerank: Rerank | None = None) -> Found:
+    """Return the hits of a query, the best first. Raises NoIndex; in mode dense also whatever keeps vectors away.
+
+    Where `rerank` cannot score, the order stays as it was, and a note says so.
+    """
     notes = ["the query is long: only its first words were searched"] if query.is_cut else []
 
     def without_vectors(error: LabmodelsError) -> None:
@@ -75,9 +85,22 @@ def search(reader: IndexReader, query: Query, scope: Scope, encoder_of: EncoderO
     if not query.text:
         notes.append("the query has no words")
     gathered = gather(reader, query, scope.domains, scope.mode, encoder_of, without_vectors)
-    hits = ranked(reader, gathered, query, scope)
+    if rerank is None or scope.mode == "lexical":
+        hits = ranked(reader, gathered, query, scope)
+    else:
+        hits = ranked(reader, gathered, query, replace(scope, count=max(scope.count, RERANKED)))
+        try:
+            hits = _reordered(hits, rerank(query.text, [under(hit.chunk.trail, hit.chunk.text) for hit in hits]))
+        except LabmodelsError as error:
+            notes.append(f"the order is that of the two lists: {error}{f'; {error.hint}' if error.hint else ''}")
+        hits = hits[: scope.count]
     mode = "lexical" if notes and scope.mode == "hybrid" and not gathered.dense_domains else scope.mode
     return Found(query, mode, hits, gathered.indexes, tuple(dict.fromkeys(notes)))
+
+
+def _reordered(hits: Sequence[Hit], scores: Sequence[float]) -> tuple[Hit, ...]:
+    ordered = sorted(zip(hits, scores, strict=True), key=lambda read: -read[1])
+    return tuple(replace(hit, reranked=score) for hit, score in ordered)
 
 
 def ranked(reader: IndexReader, gathered: Gathered, query: Query, scope: Scope) -> tuple[Hit, ...]:

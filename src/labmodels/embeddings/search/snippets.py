@@ -31,16 +31,16 @@ def snippet(chunk: StoredChunk, stems: Set[str]) -> tuple[SnippetLine, ...]:
     lines = chunk.text.splitlines() or [""]
     spoken = [_spoken(line) & stems for line in lines]
     starts = [at for at, line in enumerate(lines) if line.strip()] or [0]
-    start = max(starts, key=lambda at: (_worth(spoken[at : at + MOST_LINES], bool(spoken[at])), -at))
+    start = max(starts, key=lambda at: (_worth(spoken[at : at + MOST_LINES]), -at))
     shown = [at for at in range(start, min(start + MOST_LINES, len(lines)))]
     while len(shown) > 1 and not lines[shown[-1]].strip():
         shown.pop()
     return tuple(_line(min(chunk.line + at, chunk.end_line), lines[at], stems) for at in shown)
 
 
-def _worth(spoken: list[frozenset[str]], begins: bool) -> tuple[int, bool]:
-    """Return how many different stems some lines hold; a window that begins with one is better than one that ends with it."""
-    return len(frozenset().union(*spoken)), begins
+def _worth(spoken: list[frozenset[str]]) -> tuple[int, int]:
+    """Return how many different stems some lines hold, then how many the first of them, at which the hit is opened."""
+    return len(frozenset().union(*spoken)), len(spoken[0])
 
 
 def _spoken(line: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from sqlite3 import Connection
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ class Build(NamedTuple):
     cut: str
     folder: str
     generation: int
+    token: str
 
 
 class Live(NamedTuple):
@@ -42,7 +44,7 @@ class Generation(NamedTuple):
     kind: str
 
 
-_BUILD = "b.id, b.domain, b.space, b.cut, b.folder, b.generation"
+_BUILD = "b.id, b.domain, b.space, b.cut, b.folder, b.generation, b.token"
 
 
 def live_of(connection: Connection, domain: str) -> Live | None:
@@ -52,7 +54,7 @@ def live_of(connection: Connection, domain: str) -> Live | None:
         "JOIN builds b ON b.id = d.build JOIN spaces s ON s.id = b.space WHERE d.domain = ?",
         (domain,),
     ).fetchone()
-    return Live(Build(*row[:6]), row[6], Space(*row[7:10]), row[10]) if row else None
+    return Live(Build(*row[:7]), row[7], Space(*row[8:11]), row[11]) if row else None
 
 
 def domains(connection: Connection) -> list[str]:
@@ -81,12 +83,20 @@ def unseen(connection: Connection, domain: str) -> Build | None:
 
 def begin(connection: Connection, domain: str, space: Space, cut: str, folder: str) -> Build:
     """Make an empty build."""
+    token = os.urandom(8).hex()
     cursor = connection.execute(
-        "INSERT INTO builds (domain, space, cut, folder, created_at) VALUES (?, ?, ?, ?, ?)", (domain, space.id, cut, folder, now())
+        "INSERT INTO builds (token, domain, space, cut, folder, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        (token, domain, space.id, cut, folder, now()),
     )
-    build = Build(cursor.lastrowid or 0, domain, space.id, cut, folder, 0)
+    build = Build(cursor.lastrowid or 0, domain, space.id, cut, folder, 0, token)
     schema.create_words(connection, build.id)
     return build
+
+
+def move(connection: Connection, build: Build, folder: str) -> Build:
+    """Put a build's derived file into another folder from now on."""
+    connection.execute("UPDATE builds SET folder = ? WHERE id = ?", (folder, build.id))
+    return build._replace(folder=folder)
 
 
 def next_number(connection: Connection, domain: str) -> int:
@@ -146,7 +156,8 @@ def roll_back(connection: Connection, domain: str, number: int | None, run: int)
 
 
 def begin_run(connection: Connection, domain: str, kind: str) -> int:
-    """Note that a run has begun, and return its id."""
+    """Note that a run has begun, and return its id. The caller writes alone: one that still seems to run was killed."""
+    connection.execute("UPDATE runs SET outcome = 'killed' WHERE domain = ? AND outcome = 'running'", (domain,))
     cursor = connection.execute("INSERT INTO runs (domain, kind, started_at) VALUES (?, ?, ?)", (domain, kind, now()))
     return cursor.lastrowid or 0
 

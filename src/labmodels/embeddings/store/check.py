@@ -93,7 +93,7 @@ def _domain(connection: Connection, folder: Path, domain: str) -> Iterator[Findi
     mend = f"labmodels update-embeddings --domain {domain} --incremental"
     try:
         file = DerivedIndex(path)
-        if file.header.build != live.build.id or file.header.generation > live.generation:
+        if file.header.build != live.build.token or file.header.generation > live.generation:
             yield Finding(domain, f"{path} is not of the live build", mend)
         else:
             file.verify()

@@ -42,7 +42,7 @@ def collect(truth: Truth, keep: int = KEPT, *, files: FileSystem = DISK) -> Coll
             "DELETE FROM spaces WHERE NOT EXISTS (SELECT 1 FROM builds WHERE builds.space = spaces.id) "
             "AND NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.space = spaces.id)"
         )
-        connection.execute("DELETE FROM runs WHERE id NOT IN (SELECT run FROM generations) AND outcome != 'running'")
+        connection.execute("DELETE FROM runs WHERE id NOT IN (SELECT run FROM generations)")
     done.files = _drop_files(truth, files)
     _give_back_pages(truth.connection)
     return done
@@ -50,11 +50,8 @@ def collect(truth: Truth, keep: int = KEPT, *, files: FileSystem = DISK) -> Coll
 
 def _collect_generations(connection: Connection, domain: str, oldest: int, done: Collected) -> None:
     done.generations += connection.execute("DELETE FROM generations WHERE domain = ? AND number < ?", (domain, oldest)).rowcount
-    done.chunks += connection.execute(
-        "DELETE FROM chunks WHERE build IN (SELECT id FROM builds WHERE domain = ?1) AND died <= min(?2, "
-        "(SELECT generation FROM builds WHERE id = chunks.build))",
-        (domain, oldest),
-    ).rowcount  # a death that no generation has seen may still be undone
+    dead = "DELETE FROM chunks WHERE build IN (SELECT id FROM builds WHERE domain = ?) AND died <= ?"
+    done.chunks += connection.execute(dead, (domain, oldest)).rowcount
 
 
 def _drop_builds(connection: Connection) -> int:

@@ -116,6 +116,6 @@ def _file(folder: Path, live: builds.Live) -> str:
         return f"{path} cannot be read: {error.strerror}"
     except Damaged as error:
         return str(error)
-    if header.build != live.build.id:
+    if header.build != live.build.token:
         return f"{path} is of another build"
     return f"{path}, {header.count:,} vectors as of generation {header.generation}"

@@ -17,6 +17,7 @@ from labmodels.embeddings.encoding.protocol import BadVector
 from labmodels.embeddings.store import builds
 from labmodels.embeddings.store.derived import Damaged, DerivedIndex
 from labmodels.embeddings.store.schema import words_table
+from labmodels.embeddings.store.spaces import as_rows
 from labmodels.embeddings.store.truth import faults, open_to_read
 from labmodels.embeddings.stored import LiveIndex, StoredChunk
 from labmodels.errors import Usage
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 _NO_END = 1 << 62
 _SPARE = 20  # vectors looked at beyond those asked for
-# The planner, which has no statistics, would look for a few known chunks among all those of the build: such queries name their index, or
-# NOT INDEXED for the key itself.
 _ALIVE = "c.build = ? AND c.born <= ? AND (c.died IS NULL OR c.died > ?)"
+# The same, for rows that are named one by one: SQLite would rather walk through every birth of the build.
+_IS_ALIVE = "+c.build = ? AND +c.born <= ? AND (c.died IS NULL OR +c.died > ?)"
 
 
 class _Shown(NamedTuple):
@@ -132,7 +133,7 @@ class StoreReader:
             try:
                 return self._matching(shown, expression, limit, paths)
             except sqlite3.OperationalError as error:
-                if any(sign in str(error) for sign in ("fts5", "unterminated", "no such column")):
+                if any(sign in str(error) for sign in ("fts5", "unterminated", "no such column", "special query")):
                     raise Usage(f"{expression} is no full-text expression: {error}", hint="quote every word of it") from None
                 raise
 
@@ -196,7 +197,7 @@ class StoreReader:
         wanted = limit
         while True:  # what waits for the next generation is among them, and seldom many
             found = self._connection.execute(query, (expression, wanted)).fetchall()
-            alive = f"SELECT c.id FROM chunks c NOT INDEXED WHERE c.id IN (SELECT value FROM json_each(?)) AND {_ALIVE}"  # noqa: S608
+            alive = f"SELECT c.id FROM json_each(?) j CROSS JOIN chunks c ON c.id = j.value WHERE {_IS_ALIVE}"  # noqa: S608
             shown_ids = {row[0] for row in self._connection.execute(alive, (json.dumps([row[0] for row in found]), *shown.alive))}
             kept = [row for row in found if row[0] in shown_ids]
             if len(kept) >= limit or len(found) < wanted:
@@ -231,16 +232,14 @@ class StoreReader:
 
     def _scored(self, shown: _Shown, query: Vector, candidates: list[int], paths: str | None) -> list[tuple[int, float]]:
         """Return the chunks that are alive with the vectors of `candidates`, and their true cosines, the best first."""
-        import numpy as np
 
         told = json.dumps(candidates)
         kept = self._connection.execute("SELECT id, vector FROM vectors WHERE id IN (SELECT value FROM json_each(?))", (told,)).fetchall()
-        matrix = np.frombuffer(b"".join(row[1] for row in kept), dtype="<f2").reshape(len(kept), len(query)).astype(np.float32)
+        matrix = as_rows([row[1] for row in kept], len(query))
         cosine = dict(zip((row[0] for row in kept), (matrix @ query).tolist(), strict=True))
         among = "" if paths is None else "AND c.path IN (SELECT value FROM json_each(?))"
         rows = self._connection.execute(
-            f"SELECT c.id, c.vector FROM chunks c INDEXED BY chunks_by_vector WHERE c.vector IN (SELECT value FROM json_each(?)) "  # noqa: S608
-            f"AND {_ALIVE} {among}",
+            f"SELECT c.id, c.vector FROM json_each(?) j CROSS JOIN chunks c ON c.vector = j.value WHERE {_IS_ALIVE} {among}",  # noqa: S608
             (told, *shown.alive, *([] if paths is None else [paths])),
         )
         return sorted(((chunk, cosine[vector]) for chunk, vector in rows), key=lambda pair: (-pair[1], pair[0]))
@@ -270,7 +269,7 @@ class StoreReader:
         except OSError as error:
             self.faults.append(f"{path} cannot be read: {error.strerror}")
             return None
-        is_fit = file.header.build == shown.build.id and file.header.generation <= shown.number
+        is_fit = file.header.build == shown.build.token and file.header.generation <= shown.number
         return file if is_fit else None
 
     def _set_aside(self, shown: _Shown, error: Damaged) -> None:
@@ -303,8 +302,7 @@ def newer_vectors(connection: sqlite3.Connection, live: builds.Live, since: int)
         alive,
     ).fetchall()
     ids = np.array([row[0] for row in found], dtype=np.int64)
-    rows = np.frombuffer(b"".join(row[1] for row in found), dtype="<f2").reshape(len(found), live.space.dimensions)
-    return ids, rows.astype(np.float32)
+    return ids, as_rows([row[1] for row in found], live.space.dimensions)
 
 
 def file_of(folder: Path, build: builds.Build) -> Path:

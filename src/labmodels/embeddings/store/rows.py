@@ -122,8 +122,8 @@ def revive(connection: Connection, build: Build, at: int, number: int) -> None:
 
 def forget_words_of_the_dead(connection: Connection, build: Build) -> None:
     """Take the words of the chunks that the next generation does not show out of a build's."""
-    dead = connection.execute(f"SELECT {_WORDS} FROM chunks WHERE build = ? AND died > ?", (build.id, build.generation)).fetchall()  # noqa: S608
-    _remove_words(connection, build, dead)
+    dead = f"SELECT {_WORDS} FROM chunks WHERE build = ? AND died > ?"  # noqa: S608
+    _remove_words(connection, build, connection.execute(dead, (build.id, build.generation)))
 
 
 def _content(chunk: Chunk, vector: int) -> tuple[object, ...]:

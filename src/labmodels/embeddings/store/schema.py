@@ -29,9 +29,11 @@ CREATE TABLE vectors (
 );
 CREATE UNIQUE INDEX vectors_by_hash ON vectors (space, hash);
 
--- A domain cut in one way and embedded in one space. `generation` is the last one that it was live as, 0 before the first.
+-- A domain cut in one way and embedded in one space. `generation` is the last one that it was live as, 0 before the first. Derived files
+-- name a build by its token: another truth has builds of the same ids.
 CREATE TABLE builds (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    token TEXT NOT NULL,
     domain TEXT NOT NULL,
     space INTEGER NOT NULL,
     cut TEXT NOT NULL,

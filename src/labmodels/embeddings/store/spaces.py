@@ -56,6 +56,17 @@ def vector_ids(connection: Connection, space: Space, hashes: Collection[str], *,
     return found
 
 
+def as_rows(vectors: Sequence[bytes], dimensions: int) -> NDArray[float32]:
+    """Return vectors as they are kept as rows of numbers; one that is damaged is all zeros, which is near to nothing."""
+    import numpy as np
+
+    size = 2 * dimensions
+    whole = b"".join(vector if len(vector) == size else b"\0" * size for vector in vectors)
+    rows: NDArray[float32] = np.frombuffer(whole, dtype="<f2").reshape(len(vectors), dimensions).astype(np.float32)
+    rows[~(np.abs(np.linalg.norm(rows, axis=1) - 1) < _LENGTH_TOLERANCE)] = 0
+    return rows
+
+
 def sound(vectors: Sequence[bytes], dimensions: int) -> list[bool]:
     """Say of each vector as it is kept whether it is one: of its space's size, and of length 1 or all zeros."""
     import numpy as np

@@ -252,6 +252,7 @@ class _Update(_Run):
         with self.truth.reading() as connection:
             is_shown = build is not None and self.live is not None and build.id == self.live.build.id
             is_at_rest = is_shown and work.is_nothing and build is not None and not rows.is_ahead(connection, build)
+            is_at_rest = is_at_rest and build is not None and build.folder == self.corpus.group
         if not is_at_rest:
             self._bring_up(space, build, work, held, shown)
         refresh(self.truth, self.corpus.domain)
@@ -269,6 +270,8 @@ class _Update(_Run):
             self.run_id = builds.begin_run(connection, self.corpus.domain, "rebuild" if self.wish.is_rebuild else "update")
             self.space = space or spaces.make_space(connection, self.encoder.fingerprint, self.encoder.dimensions, self.parts)
             self.build = build or builds.begin(connection, self.corpus.domain, self.space, self.corpus.cut_identity, self.corpus.group)
+            if self.build.folder != self.corpus.group:
+                self.build = builds.move(connection, self.build, self.corpus.group)
             self.number = builds.next_number(connection, self.corpus.domain)
         with self._noted():
             for result in self.looked_at(work.suspects, held):

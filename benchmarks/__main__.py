@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import encoding, gateway, router, startup, validation
+from benchmarks import encoding, gateway, indexing, router, search, startup, validation
 from benchmarks.measure import Figure
 
 # To add a topic: write a module with `figures(folder) -> list[Figure]` and name it here.
@@ -25,6 +25,8 @@ TOPICS: dict[str, Callable[[Path], list[Figure]]] = {
     "router": router.figures,
     "gateway": gateway.figures,
     "encoding": encoding.figures,
+    "indexing": indexing.figures,
+    "search": search.figures,
 }
 
 HERE = Path(__file__).resolve().parent

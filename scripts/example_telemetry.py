@@ -109,7 +109,7 @@ def requests(draw: Random) -> list[Asked]:
     ]
     found.append(Asked(at("13:09:40"), CLIENTS[0], 413, "-", 0.09))
     indexer = Client("192.0.2.55", "indexer/0.3", "/v1/embeddings", [], "-", 0.01, 280)
-    found += [Asked(at("10:20:04") + 2 * n, indexer, 501, "-", 0.007) for n in range(4)]
+    found += [Asked(at("10:20:04") + 2 * n, indexer, 400, "-", 0.007) for n in range(4)]
     storm = Client("192.0.2.56", "agent-runner/2.0", "/v1/messages", [], "-", 10.0, 0)  # asks again at once, ever more often
     found += [Asked(at("09:41") + 2.5 * n, storm, 529, "-", 10.0 if n < 32 else 0.001) for n in range(80)]
     throttled = Client("192.0.2.54", "hr-assistant/0.9", "/v1/chat/completions", [], "local_llm", 5.2, 1500)

@@ -22,6 +22,7 @@ from labmodels.embeddings.documents import (
     decode,
     documents,
     largest_bytes,
+    matches,
     read,
     scan,
 )
@@ -289,3 +290,13 @@ def test_fifty_thousand_files_are_found_in_order(tmp_path):
             (tmp_path / f"f{folder:02d}/{name:03d}.md").touch()
     paths = [one.path for one in scan(tmp_path, EmbeddingDomain(group="text", sources=["**/*.md"], exclude=["**/*5.md"]))]
     assert len(paths) == 45_000 and paths == sorted(paths)
+
+
+@given(st.text("[]!^-za\\\\*?/.&~|", max_size=12))
+def test_any_text_is_a_glob(glob):
+    assert matches("a.md", [glob]) in (True, False)
+
+
+def test_a_class_that_is_none_stands_for_itself():
+    assert matches("[z-a].md", ["[z-a].md"]) and not matches("a.md", ["[z-a].md"])
+    assert matches("!.md", ["[!].md"]) and matches("b.md", ["[!a].md"]) and matches("^.md", ["[^a].md"])

@@ -94,7 +94,7 @@ def _marked(line: SnippetLine, paint: Paint) -> str:
 
     text, at, parts = visible(line.text), 0, []
     for start, end in line.marks:
-        parts += [text[at:start], paint(text[start:end], "error")]
+        parts += [text[at:start], paint(text[start:end], "match")]
         at = end
     return "".join((*parts, text[at:])).replace("\t", "    ")
 

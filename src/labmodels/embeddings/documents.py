@@ -288,7 +288,19 @@ def _pattern(glob: str) -> re.Pattern[str]:
         elif piece == "?":
             parts.append("[^/]")
         elif piece.startswith("[") and piece.endswith("]"):
-            parts.append(("[^" if piece[1] == "!" else "[") + piece.lstrip("[!").replace("\\", r"\\"))
+            parts.append(_class(piece))
         else:
             parts.append(re.escape(piece))
     return re.compile("".join(parts), re.DOTALL)
+
+
+def _class(piece: str) -> str:
+    """Return the expression of a glob's [abc] or [!abc]; what is none, such as [z-a], stands for itself."""
+    is_negated = piece[1] == "!" and len(piece) > len("[!]")
+    inner = re.sub(r"([\\\[^&|~]|--)", lambda found: re.escape(found[0]), piece[1 + is_negated : -1])
+    expression = f"[{'^' if is_negated else ''}{inner}]"
+    try:
+        re.compile(expression)
+    except re.error:
+        return re.escape(piece)
+    return expression

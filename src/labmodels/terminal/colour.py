@@ -7,7 +7,7 @@ from typing import TextIO
 
 _ROLES = {
     "error": "1;31", "warning": "1;33", "info": "1;36", "note": "1;34", "help": "1;36", "frame": "1;34",
-    "strong": "1", "faint": "2", "added": "32", "removed": "31", "good": "32", "bad": "31",
+    "strong": "1", "faint": "2", "added": "32", "removed": "31", "good": "32", "bad": "31", "match": "1;31",
 }  # fmt: skip
 
 

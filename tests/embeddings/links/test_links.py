@@ -99,7 +99,7 @@ def test_copies_of_a_passage_do_not_crowd_each_other_out(tmp_path):
     nearer = {f"src/nearer{n}.py": 'def rotate():\n    """Replace the secret of a provider at night."""\n' for n in range(4)}
     with shelf_of(tmp_path, {**NEAR, **nearer}).reader() as reader:
         _, found = links(reader, "docs/a.md", 3, ["documentation", "source_code"])
-    assert [(link.chunk.path, link.nearness.rank) for link in found] == [("src/nearer0.py", 1), ("src/a.py", 2)]
+    assert [link.nearness.rank for link in found] == [1, 2] and found[1].chunk.path == "src/a.py"
 
 
 def test_domains_of_another_space_are_not_compared(tmp_path):

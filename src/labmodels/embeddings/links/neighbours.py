@@ -32,7 +32,7 @@ def neighbours(reader: IndexReader, here: StoredChunk, domains: Sequence[str]) -
             if cosine < LEAST_COSINE or chunk.id not in vectors:
                 continue
             back = _others(reader, reader.dense(here.domain, vectors[chunk.id], _LOOKED_AT), chunk)
-            rank_back = next((at for at, (one, _) in enumerate(back, 1) if one.hash == here.hash), None)
+            rank_back = next((at for at, (one, _) in enumerate(back, 1) if one.text == here.text), None)
             if rank_back is not None:
                 found.append((chunk, Nearness(cosine, rank, rank_back)))
     return sorted(found, key=lambda one: (-one[1].cosine, one[0].id))
@@ -41,12 +41,12 @@ def neighbours(reader: IndexReader, here: StoredChunk, domains: Sequence[str]) -
 def _others(reader: IndexReader, nearest: Sequence[tuple[int, float]], than: StoredChunk) -> list[tuple[StoredChunk, float]]:
     """Return the first few of a list that stand in another file and say something else, each text once."""
     chunks = reader.chunks([id_ for id_, _ in nearest])
-    seen = {than.hash}
+    seen = {than.text}
     kept: list[tuple[StoredChunk, float]] = []
     for id_, cosine in nearest:
         chunk = chunks.get(id_)
-        if chunk is None or chunk.path == than.path or chunk.hash in seen:
+        if chunk is None or chunk.path == than.path or chunk.text in seen:
             continue
-        seen.add(chunk.hash)
+        seen.add(chunk.text)
         kept.append((chunk, cosine))
     return kept[:DEPTH]

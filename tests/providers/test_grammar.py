@@ -96,6 +96,16 @@ def test_answers_of_random_weights_are_valid(babbler, schema):
         jsonschema.validate(json.loads(text), schema)
 
 
+def test_every_choice_of_optional_members_can_be_written(babbler):
+    members = {name: {"const": 1} for name in "abc"}
+    schema = {"type": "object", "properties": members, "required": ["b"]}
+    texts = [text for seed in range(60) if (text := written(babbler, schema, seed)) is not None]
+    assert {"".join(json.loads(text)) for text in texts} == {"b", "ab", "bc", "abc"}
+    schema = {"type": "object", "properties": {name: {"const": 1} for name in "ab"}}
+    texts = [text for seed in range(150) if (text := written(babbler, schema, seed)) is not None]
+    assert {"".join(json.loads(text)) for text in texts} == {"", "a", "b", "ab"}
+
+
 @pytest.mark.parametrize(
     ("schema", "named"),
     [

@@ -6,7 +6,6 @@ are the provider's (llama_cpp.py).
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import os
 import threading
@@ -45,7 +44,7 @@ def _silent(disable: bool = True) -> nullcontext[None]:
     return nullcontext()
 
 
-ctypes.pythonapi.Py_IncRef(ctypes.py_object(_log))  # never freed: a stream left open at exit frees its model later still
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_log))  # never freed: a model that is freed at exit still logs
 llama_cpp.llama_log_set(_log, ctypes.c_void_p(0))
 for _module in (llama_cpp.llama, llama_cpp._internals):
     vars(_module).update(suppress_stdout_stderr=_silent)
@@ -75,7 +74,6 @@ class _Key(NamedTuple):
 
 
 _loaded: dict[_Key, GgufModel] = {}
-atexit.register(_loaded.clear)  # freeing a model logs, which takes a living interpreter
 _one_loads = threading.Lock()
 
 

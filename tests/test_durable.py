@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sqlite3
 import stat
 import threading
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labmodels.durable import DISK, FileSystem
+from labmodels.durable import DISK, FileSystem, use_wal
 from labmodels.errors import ExitCode, StorageFault
 
 PRIMITIVES = ("write_bytes", "append", "fsync_file", "fsync_folder", "rename", "symlink", "unlink", "mkdir", "rmdir")
@@ -288,3 +289,27 @@ def test_an_interrupt_leaves_no_temporary_name(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         Interrupted().write_file(tmp_path / "file", b"new")
     assert names(tmp_path) == []
+
+
+def test_a_new_file_whose_lock_is_taken_is_waited_for():
+    class Reluctant:
+        refusals = 2
+
+        def execute(self, statement):
+            if self.refusals:
+                self.refusals -= 1
+                raise sqlite3.OperationalError("database is locked")
+            self.done = statement
+
+    connection = Reluctant()
+    use_wal(connection, wait_s=10)
+    assert connection.done == "PRAGMA journal_mode = WAL"
+
+
+def test_a_file_that_stays_locked_is_not_waited_for_longer_than_told():
+    class Locked:
+        def execute(self, _):
+            raise sqlite3.OperationalError("database is locked")
+
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        use_wal(Locked(), wait_s=0)

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from labmodels.errors import StorageFault
 
@@ -221,6 +223,25 @@ class FileSystem:
 
 DISK = FileSystem()
 """The real file system, for everything but tests."""
+
+
+def use_wal(connection: Any, wait_s: float) -> None:
+    """Switch a new SQLite file to WAL, waiting for others who open it in this moment: SQLite itself would not, and fail.
+
+    Raises `sqlite3.OperationalError` when the file stays locked for `wait_s` seconds.
+    """
+    import sqlite3
+
+    ends_at = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 @contextmanager

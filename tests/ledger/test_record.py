@@ -76,21 +76,6 @@ def test_two_that_meet_a_new_file_at_the_same_instant_both_open_it(tmp_path, mon
     assert len(opened) == 1
 
 
-def test_a_new_file_whose_lock_is_taken_is_waited_for():
-    class Reluctant:
-        refusals = 2
-
-        def execute(self, statement):
-            if self.refusals:
-                self.refusals -= 1
-                raise sqlite3.OperationalError("database is locked")
-            self.done = statement
-
-    connection = Reluctant()
-    record._use_wal(connection)
-    assert connection.done == "PRAGMA journal_mode = WAL"
-
-
 def test_a_row_holds_what_the_attempt_says_and_null_for_what_is_unknown(tmp_path):
     occasion = Occasion("production", "code_analysis", "high_accuracy", 7, "canary")
     with Ledger(tmp_path / "ledger.db") as ledger:

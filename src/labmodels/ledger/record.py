@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labmodels.durable import DISK
+from labmodels.durable import DISK, use_wal
 from labmodels.errors import Busy, StorageFault
 from labmodels.ledger.prepared import Prepared
 
@@ -211,7 +211,7 @@ def _engine(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself: the transactions are those written here
-        _use_wal(connection)
+        use_wal(connection, _BUSY_S)
         connection.execute("PRAGMA synchronous = NORMAL")
 
     @event.listens_for(engine, "begin")
@@ -219,22 +219,6 @@ def _engine(path: Path) -> Engine:
         connection.connection.cursor().execute(f"BEGIN {connection.get_execution_options().get('begin', 'DEFERRED')}")
 
     return engine
-
-
-def _use_wal(connection: Any) -> None:
-    """Switch a new file to WAL. SQLite does not wait for its lock here, so that two first writers would fail: wait for it."""
-    import sqlite3
-
-    ends_at = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > ends_at:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _version(connection: Connection) -> int:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labmodels.durable import DISK
+from labmodels.durable import DISK, use_wal
 from labmodels.embeddings.store import schema
 from labmodels.errors import Busy, StorageFault
 from labmodels.lab import locked
@@ -76,7 +75,7 @@ def writing(folder: Path, wait_s: float) -> Iterator[Truth]:
         path = folder / FILE_NAME
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite gives its -wal and -shm the same mode
         with Truth(folder, _connected(f"{path.as_uri()}?mode=rw")) as truth:
-            _use_wal(truth.connection)
+            use_wal(truth.connection, _BUSY_S)
             truth.connection.execute("PRAGMA synchronous = FULL")
             _migrate(truth)
             yield truth
@@ -135,20 +134,6 @@ def _fault(error: sqlite3.Error, path: Path, doing: str) -> Busy | StorageFault:
 def _connected(uri: str) -> sqlite3.Connection:
     # isolation_level None: the driver begins nothing by itself, the transactions are those written here.
     return sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch a new file to WAL. SQLite does not wait here for readers that look at it in this moment: wait for them."""
-    ends_at = time.monotonic() + _BUSY_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > ends_at:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _migrate(truth: Truth) -> None:
